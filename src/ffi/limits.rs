@@ -1,0 +1,42 @@
+//! The numbers of the C interface. The core's own limits (`pool::config`) are asserted equal below.
+
+/// Wait without a limit of time.
+pub const WP_FOREVER: u64 = 0xffff_ffff_ffff_ffff;
+/// The largest `capacity` of a pool (16,777,216).
+pub const WP_CAPACITY_MAX: u32 = 16777216;
+/// The capacity of a pool whose options say 0.
+pub const WP_CAPACITY_DEFAULT: u32 = 1024;
+/// The largest number of `workers` of a pool.
+pub const WP_WORKERS_MAX: u32 = 4096;
+/// The stack of a worker, in bytes, when the options say 0: 2 MiB, the same on every system.
+pub const WP_STACK_DEFAULT: u64 = 2097152;
+/// The smallest `stack_size`, in bytes, that the options may ask for (64 KiB).
+pub const WP_STACK_MIN: u64 = 65536;
+/// "No worker": what wp_worker_index() and `wp_outcome.worker` say off the pool's own threads.
+pub const WP_NO_WORKER: u32 = 0xffff_ffff;
+
+/// `wp_options.mode`: the pool starts its own threads.
+pub const WP_MODE_THREADS: u32 = 0;
+/// `wp_options.mode`: reserved for a pool without threads, stepped by its caller. WP_ENOTSUP in this version.
+pub const WP_MODE_MANUAL: u32 = 1;
+
+/// wp_shutdown_for(): run everything that was accepted.
+pub const WP_SHUTDOWN_DRAIN: u32 = 0;
+/// wp_shutdown_for(): run only what has already started; every task still queued meets the fate WP_FATE_DISCARDED.
+pub const WP_SHUTDOWN_CANCEL: u32 = 1;
+
+/// The task ran; `wp_outcome.status` is what it returned.
+pub const WP_FATE_RAN: u32 = 1;
+/// The task was cancelled before it started. Reserved: no call of this version cancels single tasks.
+pub const WP_FATE_CANCELLED: u32 = 2;
+/// The task's deadline passed before it started. Reserved: tasks of this version have no deadline.
+pub const WP_FATE_EXPIRED: u32 = 3;
+/// The task never ran: a shutdown with WP_SHUTDOWN_CANCEL came first.
+pub const WP_FATE_DISCARDED: u32 = 4;
+
+const _: () = {
+    use crate::pool::{Fate, NO_WORKER, config};
+    assert!(WP_CAPACITY_MAX == config::CAPACITY_MAX && WP_CAPACITY_DEFAULT == config::CAPACITY_DEFAULT);
+    assert!(WP_WORKERS_MAX == config::WORKERS_MAX && WP_NO_WORKER == NO_WORKER);
+    assert!(WP_FATE_RAN == Fate::Ran as u32 && WP_FATE_DISCARDED == Fate::Discarded as u32);
+};

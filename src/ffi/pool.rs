@@ -1,0 +1,372 @@
+//! `wp_pool`: the handle, its threads, and the calls on it.
+
+use std::ffi::{c_int, c_void};
+
+use super::guard::{guard, guard_pool};
+use super::limits::{WP_SHUTDOWN_CANCEL, WP_SHUTDOWN_DRAIN};
+use super::options::{self, Settings, wp_options, wp_thread_fn};
+use super::sized;
+use super::stats::{wp_shutdown_report, wp_stats};
+use super::status::{WP_EFORKED, WP_EINVAL, WP_EPANIC, WP_OK};
+use super::task::{self, Task, wp_run_fn, wp_task};
+use crate::pool::{Config, Error, Mode, Pool, ThreadHooks, Wait};
+use crate::sys::{clock, fork, thread};
+
+/// A pool: a fixed number of threads and a queue of fixed size. Opaque; used through pointers only.
+pub struct wp_pool {
+    core: Pool<Task>,
+    threads: Box<[thread::Seat]>,
+    hooks: Hooks,
+    family: fork::Family,
+}
+
+struct Hooks {
+    on_start: wp_thread_fn,
+    on_stop: wp_thread_fn,
+    arg: *mut c_void,
+}
+
+// SAFETY: the argument is the caller's, who by the header's contract lets every worker use it.
+unsafe impl Sync for Hooks {}
+// SAFETY: as above.
+unsafe impl Send for Hooks {}
+
+impl ThreadHooks for Hooks {
+    fn started(&self, worker: u32) {
+        if let Some(call) = self.on_start {
+            // SAFETY: the caller gave this function to be called on each worker with this argument.
+            unsafe { call(worker, self.arg) };
+        }
+    }
+
+    fn stopping(&self, worker: u32) {
+        if let Some(call) = self.on_stop {
+            // SAFETY: as above.
+            unsafe { call(worker, self.arg) };
+        }
+    }
+}
+
+/// What wp_create() asks the system for: this struct, the core's parts, and each thread's records.
+pub(super) fn footprint(config: &Config) -> u64 {
+    let threads = u64::from(config.workers()) * (size_of::<thread::Seat>() + thread::SYSTEM_RECORD) as u64;
+    size_of::<wp_pool>() as u64 + Pool::<Task>::footprint(config) + threads
+}
+
+impl wp_pool {
+    fn new(settings: &Settings) -> Result<Box<[wp_pool]>, Error> {
+        let family = fork::family().map_err(|_| Error::Memory)?;
+        // A slice of one: the stable way to a box whose allocation may fail.
+        let mut place = Vec::new();
+        place.try_reserve_exact(1).map_err(|_| Error::Memory)?;
+        let mut threads = Vec::new();
+        threads.try_reserve_exact(settings.config.workers() as usize).map_err(|_| Error::Memory)?;
+        threads.resize_with(settings.config.workers() as usize, thread::Seat::default);
+        let hooks =
+            Hooks { on_start: settings.on_start, on_stop: settings.on_stop, arg: settings.thread_arg };
+        place.push(wp_pool { core: Pool::new(&settings.config)?, threads: threads.into(), hooks, family });
+        Ok(place.into())
+    }
+
+    /// All workers, or none: what was begun is undone when one does not start.
+    fn start(&self, settings: &Settings) -> Result<(), Error> {
+        for (index, seat) in self.threads.iter().enumerate() {
+            self.core.expect_worker();
+            let how =
+                thread::How { name: &settings.name, index: index as u32, stack_size: settings.stack_size };
+            // SAFETY: the pool stays where it is until join() has returned, see wp_create() and wp_destroy().
+            if unsafe { seat.start(&how, enter, (&raw const *self).cast()) }.is_err() {
+                self.core.unexpect_worker();
+                let _ = self.shutdown(Mode::Drain, Wait::Forever);
+                return Err(Error::Thread);
+            }
+        }
+        Ok(())
+    }
+
+    fn shutdown(&self, mode: Mode, wait: Wait) -> Result<(), Error> {
+        self.core.shutdown(mode, wait, || self.threads.iter().for_each(thread::Seat::join))
+    }
+
+    pub(super) fn fail(&self) {
+        self.core.fail();
+    }
+
+    fn submit(&self, task: Task, detail: Option<task::Detail>, wait: Wait) -> c_int {
+        if !self.family.is_ours() {
+            return WP_EFORKED;
+        }
+        guard_pool(self, || code(self.core.submit(task, detail, wait)))
+    }
+}
+
+fn code(result: Result<(), Error>) -> c_int {
+    result.map_or_else(c_int::from, |()| WP_OK)
+}
+
+/// The body of every worker thread.
+fn enter(pool: *const (), index: u32) {
+    // SAFETY: start() handed its own pool, which outlives the thread.
+    let pool = unsafe { &*pool.cast::<wp_pool>() };
+    // A C++ exception that leaves a task ends the process here, with the runtime's message.
+    guard_pool(pool, || {
+        pool.core.work(index, &pool.hooks);
+        WP_OK
+    });
+}
+
+/// The pool behind a handle, for every call but create and destroy.
+///
+/// # Safety
+/// `pool` is NULL or a pool that was created and not yet destroyed.
+unsafe fn on_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -> c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    match unsafe { pool.as_ref() } {
+        None => WP_EINVAL,
+        Some(pool) if !pool.family.is_ours() => WP_EFORKED,
+        Some(pool) => guard_pool(pool, || body(pool)),
+    }
+}
+
+/// Makes a pool and starts its threads: all of them, or none and an error.
+///
+/// `options`: NULL means all defaults. Everything in it is copied. `pool`: receives the new pool; left alone on failure.
+///
+/// Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of range, `struct_size` is wrong; WP_ENOTSUP: a field or a
+/// mode that this version does not know; WP_ENOMEM; WP_ETHREAD: a thread could not be started (those that were are
+/// stopped again, with their callbacks).
+/// Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_create(options: *const wp_options, pool: *mut *mut wp_pool) -> c_int {
+    guard(|| {
+        if pool.is_null() {
+            return WP_EINVAL;
+        }
+        // SAFETY: NULL or a struct of `struct_size` readable bytes, as documented.
+        let made = unsafe { options::read(options) }.and_then(|settings| {
+            let made = wp_pool::new(&settings)?;
+            made[0].start(&settings)?;
+            Ok(made)
+        });
+        match made {
+            Ok(made) => {
+                // SAFETY: not NULL, and the caller's to write, as documented.
+                unsafe { *pool = Box::into_raw(made).cast() };
+                WP_OK
+            }
+            Err(error) => error.into(),
+        }
+    })
+}
+
+/// Hands a task to the pool: some worker will call `run(arg)` once. While the queue is full the call waits for room:
+/// that is how a fast producer is held back. Tasks start in the order in which they were accepted.
+///
+/// Returns WP_OK: accepted, the task will run unless a shutdown discards it. On any error nothing was accepted, and
+/// `arg` is still the caller's. WP_EINVAL: `pool` or `run` is NULL; WP_ECLOSED: a shutdown has begun, also while the
+/// call waited; WP_EDEADLK: the queue is full and the caller is inside a callback of this pool; WP_EFORKED; WP_EPANIC.
+/// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full; when it had to
+/// wait it is let in, in order, once a quarter of the queue is free (or, with less room, after a moment: 1 ms at
+/// first, then growing). Allocates nothing. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_submit(pool: *mut wp_pool, run: wp_run_fn, arg: *mut c_void) -> c_int {
+    // SAFETY: as documented.
+    unsafe { submit_plain(pool, run, arg, Wait::Forever) }
+}
+
+/// wp_submit() that never waits: WP_EFULL at once when the queue is full.
+///
+/// Returns as wp_submit(), and WP_EFULL instead of waiting (never WP_EDEADLK).
+/// Thread safety: any thread, also inside a callback of the pool. Blocks: never. Allocates nothing. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_try_submit(pool: *mut wp_pool, run: wp_run_fn, arg: *mut c_void) -> c_int {
+    // SAFETY: as documented.
+    unsafe { submit_plain(pool, run, arg, Wait::Never) }
+}
+
+/// wp_submit() that waits at most `timeout_ns` nanoseconds for room (WP_FOREVER: without limit).
+///
+/// Returns as wp_submit(), and WP_ETIMEDOUT when there was no room in time; with a timeout of 0 that is at once (and
+/// never WP_EDEADLK). It never times out while there is room.
+/// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
+/// Allocates nothing. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_submit_for(
+    pool: *mut wp_pool,
+    run: wp_run_fn,
+    arg: *mut c_void,
+    timeout_ns: u64,
+) -> c_int {
+    // SAFETY: as documented.
+    unsafe { submit_plain(pool, run, arg, Wait::for_ns(timeout_ns)) }
+}
+
+/// # Safety
+/// As [`on_pool`].
+#[inline]
+unsafe fn submit_plain(pool: *mut wp_pool, run: wp_run_fn, arg: *mut c_void, wait: Wait) -> c_int {
+    // SAFETY: the caller's promise.
+    match (unsafe { pool.as_ref() }, Task::plain(run, arg)) {
+        (Some(pool), Ok(task)) => pool.submit(task, None, wait),
+        _ => WP_EINVAL,
+    }
+}
+
+/// Hands a full task to the pool: one that returns a status, can ask its context, and has an `end` callback that learns
+/// its fate. Waits for room like wp_submit_for().
+///
+/// `task` is copied. `timeout_ns`: 0 does not wait, WP_FOREVER waits without limit.
+///
+/// Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: it
+/// sets a field that this version does not know. On any error `end` is not called.
+/// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
+/// Allocates nothing. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_submit_task(pool: *mut wp_pool, task: *const wp_task, timeout_ns: u64) -> c_int {
+    // SAFETY: NULL or valid, as documented.
+    match (unsafe { pool.as_ref() }, unsafe { task::read(task) }) {
+        (None, _) => WP_EINVAL,
+        (_, Err(error)) => error.into(),
+        (Some(pool), Ok((task, detail))) => pool.submit(task, Some(detail), Wait::for_ns(timeout_ns)),
+    }
+}
+
+/// Waits until the pool has nothing to do: at some instant after the call began no task was queued, running, or in its
+/// `end` callback. Others may submit meanwhile, and have new tasks running when the call returns.
+///
+/// Returns WP_OK; WP_ETIMEDOUT: not so within `timeout_ns` nanoseconds (0: only looks; WP_FOREVER: no limit);
+/// WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of this pool; WP_EFORKED; WP_EPANIC.
+/// Thread safety: any thread. Blocks: up to the timeout. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_wait_idle(pool: *mut wp_pool, timeout_ns: u64) -> c_int {
+    // SAFETY: as documented.
+    unsafe { on_pool(pool, |pool| code(pool.core.wait_idle(Wait::for_ns(timeout_ns)))) }
+}
+
+/// Closes the pool, runs everything that it had accepted, and stops its threads. After WP_OK no task runs or ever will,
+/// no callback of the pool either, and everything that they used may be freed. The same as
+/// wp_shutdown_for(pool, WP_SHUTDOWN_DRAIN, WP_FOREVER, NULL).
+///
+/// From the moment it begins every submit is refused with WP_ECLOSED, and those that wait for room are woken with it.
+///
+/// Returns WP_OK, also when the pool was shut down before; WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of
+/// this pool (nothing was closed); WP_EFORKED; WP_EPANIC.
+/// Thread safety: any thread, several at once too: each returns when all is over. Blocks: until all tasks have ended.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_shutdown(pool: *mut wp_pool) -> c_int {
+    // SAFETY: as documented.
+    unsafe { on_pool(pool, |pool| code(pool.shutdown(Mode::Drain, Wait::Forever))) }
+}
+
+/// wp_shutdown() with a mode, a limit of time and a report.
+///
+/// `mode`: WP_SHUTDOWN_DRAIN runs what is queued; WP_SHUTDOWN_CANCEL discards what is queued: each such task's `end` is
+/// called with WP_FATE_DISCARDED on the calling thread (whatever the timeout: nothing accepted goes without its `end`).
+/// Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
+/// `timeout_ns`: how long to wait for the end; 0 only begins (or looks), WP_FOREVER has no limit.
+/// `report`: NULL, or a wp_shutdown_report with its `struct_size` set; filled on WP_OK and WP_ETIMEDOUT.
+///
+/// Returns WP_OK: all is over, as after wp_shutdown(); WP_ETIMEDOUT: not yet; the pool is closed but valid, tasks still
+/// run and own what they own, call again to go on waiting; WP_EINVAL: `pool` is NULL, `mode` is unknown or the
+/// report's `struct_size` is wrong; WP_EDEADLK: inside a callback of this pool; these two changed nothing;
+/// WP_EFORKED; WP_EPANIC.
+/// Thread safety: any thread, several at once too. Blocks: up to the timeout, and for the `end` callbacks that it calls;
+/// once all tasks have ended it also waits for the threads' exit, which only their own `on_thread_stop` and
+/// thread-local clean-up can delay. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_shutdown_for(
+    pool: *mut wp_pool,
+    mode: u32,
+    timeout_ns: u64,
+    report: *mut wp_shutdown_report,
+) -> c_int {
+    let mode = match mode {
+        WP_SHUTDOWN_DRAIN => Mode::Drain,
+        WP_SHUTDOWN_CANCEL => Mode::Cancel,
+        _ => return WP_EINVAL,
+    };
+    // SAFETY: as documented.
+    unsafe {
+        if !report.is_null()
+            && let Err(error) = sized::check_output(report)
+        {
+            return error.into();
+        }
+        on_pool(pool, |pool| {
+            let result = pool.shutdown(mode, Wait::for_ns(timeout_ns));
+            if !report.is_null() && matches!(result, Ok(()) | Err(Error::TimedOut)) {
+                sized::write(report, &wp_shutdown_report::new(pool.core.report()));
+            }
+            code(result)
+        })
+    }
+}
+
+/// Frees the pool. The last call on it: no other call on this pool may be in progress or follow, as with free(). A
+/// pool that was not shut down is drained first, as by wp_shutdown(); after a successful shutdown this never waits.
+///
+/// Returns WP_OK, also for NULL, which does nothing; WP_EDEADLK: inside a callback of this pool, nothing was done;
+/// WP_EPANIC: the library found a fault of its own, and the memory is left alone. In the child of a fork it frees what
+/// it can without waiting for anything, calls no callback, and returns WP_OK.
+/// Thread safety: no other call on this pool at the same time. Blocks: only if the pool was not shut down. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_destroy(pool: *mut wp_pool) -> c_int {
+    guard(|| {
+        // SAFETY: as documented.
+        let Some(alive) = (unsafe { pool.as_ref() }) else { return WP_OK };
+        if alive.family.is_ours() {
+            let over = guard_pool(alive, || code(alive.shutdown(Mode::Drain, Wait::Forever)));
+            if over != WP_OK {
+                return over;
+            }
+        }
+        // SAFETY: made by wp_create() as a slice of one; by the contract nobody else uses it, and no worker runs.
+        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(pool, 1)) });
+        WP_OK
+    })
+}
+
+/// One snapshot of the pool's figures.
+///
+/// `stats`: its `struct_size` must be set (WP_STATS_INIT); at most that many bytes are written.
+///
+/// Returns WP_OK; WP_EINVAL: `pool` or `stats` is NULL, or its `struct_size` is wrong; WP_EFORKED; WP_EPANIC.
+/// Thread safety: any thread, also inside a callback, also after a shutdown. Blocks: never. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_stats_get(pool: *const wp_pool, stats: *mut wp_stats) -> c_int {
+    // SAFETY: as documented.
+    unsafe {
+        if let Err(error) = sized::check_output(stats) {
+            return error.into();
+        }
+        on_pool(pool, |pool| {
+            if pool.core.has_failed() {
+                return WP_EPANIC;
+            }
+            sized::write(stats, &wp_stats::new(pool.core.snapshot(), footprint(pool.core.config())));
+            WP_OK
+        })
+    }
+}
+
+/// The pool's own clock, in nanoseconds: it never goes back, does not move with the wall clock, and begins anywhere.
+/// 0 if `pool` is NULL.
+///
+/// Thread safety: any thread. Blocks: never. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn wp_now(pool: *const wp_pool) -> u64 {
+    if pool.is_null() { 0 } else { clock::now_ns() }
+}
+
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<wp_pool>();
+};

@@ -1,0 +1,136 @@
+//! `wp_stats` and `wp_shutdown_report`: the core's figures in C's structs.
+
+use std::ffi::c_int;
+
+use super::guard::guard;
+use super::sized::{self, Sized as SizedStruct};
+use crate::pool::{Report, Snapshot};
+
+/// One snapshot of a pool's figures. In every snapshot
+/// `accepted = ran + cancelled + expired + discarded + queued + running`.
+///
+/// Counters only grow. `queued` and `running` are differences of counters that were read one after the other, so under
+/// traffic they may exceed the pool's limits by what happened meanwhile; `exact` says that nothing did. Sized like
+/// wp_options; on output the library writes at most `struct_size` bytes. Since 0.1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wp_stats {
+    /// sizeof(wp_stats).
+    pub struct_size: usize,
+    /// Bytes that the pool's memory takes (see wp_footprint()).
+    pub footprint: usize,
+    /// Threads that run tasks.
+    pub workers: u32,
+    /// Tasks that may be queued.
+    pub capacity: u32,
+    /// 1: nothing moved while this snapshot was read, so that all its figures belong to one instant. Else 0.
+    pub exact: u32,
+    /// 1 once a shutdown has begun, else 0.
+    pub closed: u32,
+    /// Tasks accepted since create.
+    pub accepted: u64,
+    /// Tasks that ran to their end, their `end` callback included.
+    pub ran: u64,
+    /// Of those that ran: tasks that returned a status other than 0.
+    pub failed: u64,
+    /// Tasks with the fate WP_FATE_CANCELLED.
+    pub cancelled: u64,
+    /// Tasks with the fate WP_FATE_EXPIRED.
+    pub expired: u64,
+    /// Tasks with the fate WP_FATE_DISCARDED.
+    pub discarded: u64,
+    /// Tasks that wait in the queue.
+    pub queued: u64,
+    /// Tasks that run, or whose `end` callback runs.
+    pub running: u64,
+    /// Submits refused because the queue was full (WP_EFULL, WP_ETIMEDOUT, WP_EDEADLK).
+    pub refused: u64,
+    /// Submits that had to wait for room.
+    pub waits: u64,
+    /// Nanoseconds that those submits waited, added up when each stopped waiting.
+    pub wait_ns: u64,
+    /// Submitters waiting for room now.
+    pub waiting: u64,
+}
+
+/// What a shutdown has left to do when it returns, and what it has done. Sized like wp_stats. Since 0.1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wp_shutdown_report {
+    /// sizeof(wp_shutdown_report).
+    pub struct_size: usize,
+    /// 0.
+    pub reserved: usize,
+    /// Tasks that still wait in the queue.
+    pub queued: u64,
+    /// Tasks that still run, or whose `end` callback does.
+    pub running: u64,
+    /// Tasks discarded by this pool's shutdowns so far.
+    pub discarded: u64,
+}
+
+// SAFETY: made of integers only.
+unsafe impl SizedStruct for wp_stats {}
+// SAFETY: made of integers only.
+unsafe impl SizedStruct for wp_shutdown_report {}
+
+/// Fills a wp_stats with zeros and its size: what WP_STATS_INIT does, for languages without C macros.
+///
+/// Returns WP_OK; WP_EINVAL: `stats` is NULL or `struct_size` can't be right (as for wp_options_init()).
+/// Thread safety: any thread. Blocks: never. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_stats_init(stats: *mut wp_stats, struct_size: usize) -> c_int {
+    // SAFETY: the caller hands `struct_size` writable bytes, as documented.
+    guard(|| unsafe { sized::init(stats, struct_size) })
+}
+
+/// Fills a wp_shutdown_report with zeros and its size: what WP_SHUTDOWN_REPORT_INIT does, for languages without C
+/// macros.
+///
+/// Returns WP_OK; WP_EINVAL: `report` is NULL or `struct_size` can't be right (as for wp_options_init()).
+/// Thread safety: any thread. Blocks: never. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_shutdown_report_init(
+    report: *mut wp_shutdown_report,
+    struct_size: usize,
+) -> c_int {
+    // SAFETY: the caller hands `struct_size` writable bytes, as documented.
+    guard(|| unsafe { sized::init(report, struct_size) })
+}
+
+impl wp_stats {
+    pub(super) fn new(snapshot: Snapshot, footprint: u64) -> wp_stats {
+        wp_stats {
+            struct_size: size_of::<wp_stats>(),
+            footprint: footprint as usize,
+            workers: snapshot.workers,
+            capacity: snapshot.capacity,
+            exact: snapshot.exact.into(),
+            closed: snapshot.closed.into(),
+            accepted: snapshot.accepted,
+            ran: snapshot.ran,
+            failed: snapshot.failed,
+            cancelled: 0,
+            expired: 0,
+            discarded: snapshot.discarded,
+            queued: snapshot.queued(),
+            running: snapshot.running(),
+            refused: snapshot.refused,
+            waits: snapshot.waits,
+            wait_ns: snapshot.wait_ns,
+            waiting: snapshot.waiting,
+        }
+    }
+}
+
+impl wp_shutdown_report {
+    pub(super) fn new(report: Report) -> wp_shutdown_report {
+        wp_shutdown_report {
+            struct_size: size_of::<wp_shutdown_report>(),
+            reserved: 0,
+            queued: report.queued,
+            running: report.running,
+            discarded: report.discarded,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The codes: one table makes the constants' texts, so that a code without a text can't exist.
+
+use std::ffi::{c_char, c_int};
+
+/// Success. Every function that returns a status returns this or one of the negative codes below. Codes are never
+/// renumbered or reused; new ones may be added, so treat an unknown negative value as a failure.
+pub const WP_OK: c_int = 0;
+/// An argument is wrong: a NULL that is not allowed, a number out of its range, a `struct_size` that no version of
+/// this library ever had. The call did nothing.
+pub const WP_EINVAL: c_int = -1;
+/// The system has no memory for this. The call did nothing; make the capacity smaller or free something.
+pub const WP_ENOMEM: c_int = -2;
+/// The system would not start a thread. Everything that was begun has been undone; use fewer workers, a smaller
+/// stack, or raise the process's limit on threads.
+pub const WP_ETHREAD: c_int = -3;
+/// The queue is full, and the call does not wait. Nothing was accepted: try again later, or use wp_submit().
+pub const WP_EFULL: c_int = -4;
+/// The time is up. A submit accepted nothing; a wait or a shutdown may simply be called again.
+pub const WP_ETIMEDOUT: c_int = -5;
+/// The pool has been shut down (or is being shut down): it accepts nothing any more.
+pub const WP_ECLOSED: c_int = -6;
+/// The calling thread is inside a callback of this pool, and the call would have to wait for that very callback or
+/// for the room that it takes up. Nothing was done: use wp_try_submit(), or make the call from another thread.
+pub const WP_EDEADLK: c_int = -7;
+/// The process forked after this pool was made, and this is the child: the workers live in the parent. Only
+/// wp_destroy() does anything here; make a new pool.
+pub const WP_EFORKED: c_int = -8;
+/// The library found a fault of its own in this pool. The pool can't be used any more and its memory is left
+/// alone; other pools are not affected. Please report it.
+pub const WP_EPANIC: c_int = -9;
+/// A field that this version of the library does not know was set, or a feature that it lacks was asked for: the
+/// header is newer than the library. The call did nothing.
+pub const WP_ENOTSUP: c_int = -10;
+
+fn text(code: c_int) -> &'static std::ffi::CStr {
+    match code {
+        WP_OK => c"success",
+        WP_EINVAL => c"invalid argument: NULL, out of range, or a wrong struct_size",
+        WP_ENOMEM => c"out of memory: use a smaller capacity or free some memory",
+        WP_ETHREAD => c"a thread could not be started: use fewer workers or raise the limit on threads",
+        WP_EFULL => c"the queue is full: try later, or submit with a wait",
+        WP_ETIMEDOUT => c"the time is up: nothing was lost, the call can be repeated",
+        WP_ECLOSED => c"the pool is shut down and accepts no more tasks",
+        WP_EDEADLK => c"called from inside a callback of this pool, where it would wait for itself",
+        WP_EFORKED => c"the pool was made before fork: make a new one in the child",
+        WP_EPANIC => c"a fault of the library itself: this pool is lost, please report it",
+        WP_ENOTSUP => c"not supported by this version of the library: update it or clear the new fields",
+        _ => c"unknown code: the header is newer than the library, or this is no code of it",
+    }
+}
+
+/// One line of English text for a code, for logs and messages; also for codes that don't exist.
+///
+/// The text is constant and never freed; its wording may change between versions.
+///
+/// Thread safety: any thread, at any time. Blocks: never. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn wp_strerror(code: c_int) -> *const c_char {
+    text(code).as_ptr()
+}
+
+impl From<crate::pool::Error> for c_int {
+    fn from(error: crate::pool::Error) -> c_int {
+        use crate::pool::Error;
+        match error {
+            Error::Invalid => WP_EINVAL,
+            Error::Memory => WP_ENOMEM,
+            Error::Thread => WP_ETHREAD,
+            Error::Full => WP_EFULL,
+            Error::TimedOut => WP_ETIMEDOUT,
+            Error::Closed => WP_ECLOSED,
+            Error::Deadlock => WP_EDEADLK,
+            Error::Panicked => WP_EPANIC,
+            Error::Forked => WP_EFORKED,
+            Error::Unsupported => WP_ENOTSUP,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `wp_task`, `wp_context`, `wp_outcome`: what a task is in C, and how the core runs one.
+
+use std::ffi::{c_char, c_int, c_void};
+
+use super::guard::guard;
+use super::limits::WP_NO_WORKER;
+use super::sized::{self, Sized as SizedStruct};
+use crate::pool::{Error, Job, Outcome};
+
+/// What a simple task does. It must return (not exit the thread, not longjmp out); a C++ exception that leaves it
+/// ends the process.
+pub type wp_run_fn = Option<unsafe extern "C-unwind" fn(arg: *mut c_void)>;
+
+/// What a full task does: it may ask its context, and returns a status: 0 for success, anything else is the
+/// task's own error. It must return as a wp_run_fn must.
+pub type wp_task_fn =
+    Option<unsafe extern "C-unwind" fn(context: *mut wp_context, arg: *mut c_void) -> c_int>;
+
+/// Told once, and only once, how an accepted task ended; after that the library never touches `arg` again. It runs on
+/// the worker that ran the task, or on the thread whose shutdown discarded it. `outcome` is valid during the call.
+pub type wp_end_fn = Option<unsafe extern "C-unwind" fn(outcome: *const wp_outcome, arg: *mut c_void)>;
+
+/// What a running task may ask about itself. Valid inside that call of the task, on its thread, and nowhere else.
+pub struct wp_context {
+    worker: u32,
+    label: *const c_char,
+}
+
+/// How a task ended. The library makes it; fields may be added at its end, so ask `struct_size` before reading
+/// one that a later version brought. Since 0.1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wp_outcome {
+    /// The bytes that this library filled in.
+    pub struct_size: usize,
+    /// The task's label.
+    pub label: *const c_char,
+    /// WP_FATE_…
+    pub fate: u32,
+    /// What the task returned; 0 unless `fate` is WP_FATE_RAN.
+    pub status: i32,
+    /// The worker that ran it, or WP_NO_WORKER.
+    pub worker: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// A task in full. The struct itself is copied by the submit; start from WP_TASK_INIT or wp_task_init(). Sized like
+/// wp_options. Since 0.1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wp_task {
+    /// sizeof(wp_task).
+    pub struct_size: usize,
+    /// What to do; must not be NULL.
+    pub run: wp_task_fn,
+    /// Handed to `run` and `end`; the library never looks into it.
+    pub arg: *mut c_void,
+    /// Called exactly once when the accepted task has ended, whatever its fate; NULL: nobody is told.
+    pub end: wp_end_fn,
+    /// A name for people to read, or NULL. It is not copied: it must live until `end` has returned (without an
+    /// `end`: until a wait or a shutdown that covers the task succeeded). A string literal always does.
+    pub label: *const c_char,
+    /// Must be NULL.
+    pub reserved_pointer: *mut c_void,
+}
+
+// SAFETY: made of integers, pointers and nullable function pointers: all zeros is a value of each.
+unsafe impl SizedStruct for wp_task {}
+
+/// Fills a wp_task with zeros and its size: what WP_TASK_INIT does, for languages without C macros.
+///
+/// Returns WP_OK; WP_EINVAL: `task` is NULL or `struct_size` can't be right (as for wp_options_init()).
+/// Thread safety: any thread. Blocks: never. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_task_init(task: *mut wp_task, struct_size: usize) -> c_int {
+    // SAFETY: the caller hands `struct_size` writable bytes, as documented.
+    guard(|| unsafe { sized::init(task, struct_size) })
+}
+
+/// The index of the worker that runs this task, 0 to workers-1: for scratch space per worker. WP_NO_WORKER when the
+/// task runs on a thread that is not the pool's own, or `context` is NULL.
+///
+/// Thread safety: only inside the task. Blocks: never. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_worker_index(context: *const wp_context) -> u32 {
+    // SAFETY: NULL or the context of the task that calls, as documented.
+    unsafe { context.as_ref() }.map_or(WP_NO_WORKER, |context| context.worker)
+}
+
+/// The running task's label; NULL when it has none, or `context` is NULL.
+///
+/// Thread safety: only inside the task. Blocks: never. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_label(context: *const wp_context) -> *const c_char {
+    // SAFETY: NULL or the context of the task that calls, as documented.
+    unsafe { context.as_ref() }.map_or(std::ptr::null(), |context| context.label)
+}
+
+/// A task as the core holds it. `Plain` is the whole of a wp_submit(); the rest of a full task is its `Detail`.
+#[derive(Clone, Copy)]
+pub(super) struct Task {
+    code: Code,
+    arg: *mut c_void,
+}
+
+#[derive(Clone, Copy)]
+enum Code {
+    Plain(unsafe extern "C-unwind" fn(*mut c_void)),
+    Full(unsafe extern "C-unwind" fn(*mut wp_context, *mut c_void) -> c_int),
+}
+
+/// The part of a full task that a plain one lacks.
+#[derive(Clone, Copy)]
+pub(super) struct Detail {
+    end: wp_end_fn,
+    label: *const c_char,
+}
+
+// SAFETY: the pointers are the caller's, who by the header's contract lets any thread of the pool use them.
+unsafe impl Send for Task {}
+// SAFETY: as above.
+unsafe impl Send for Detail {}
+
+impl Task {
+    pub fn plain(run: wp_run_fn, arg: *mut c_void) -> Result<Task, Error> {
+        Ok(Task { code: Code::Plain(run.ok_or(Error::Invalid)?), arg })
+    }
+}
+
+/// # Safety
+/// `task` is NULL or points to a struct of `struct_size` readable bytes.
+pub(super) unsafe fn read(task: *const wp_task) -> Result<(Task, Detail), Error> {
+    if task.is_null() {
+        return Err(Error::Invalid);
+    }
+    // SAFETY: the caller's promise.
+    let given: wp_task = unsafe { sized::read(task)? };
+    if !given.reserved_pointer.is_null() {
+        return Err(Error::Unsupported);
+    }
+    let run = given.run.ok_or(Error::Invalid)?;
+    Ok((Task { code: Code::Full(run), arg: given.arg }, Detail { end: given.end, label: given.label }))
+}
+
+impl Job for Task {
+    type Detail = Detail;
+
+    fn is_detailed(&self) -> bool {
+        matches!(self.code, Code::Full(_))
+    }
+
+    fn run(&self, detail: Option<&Detail>, worker: u32) -> i32 {
+        match self.code {
+            // SAFETY: the caller of wp_submit() gave this function to be called with this argument.
+            Code::Plain(run) => unsafe { run(self.arg) },
+            Code::Full(run) => {
+                let label = detail.map_or(std::ptr::null(), |detail| detail.label);
+                let mut context = wp_context { worker, label };
+                // SAFETY: as above; the context outlives the call.
+                return unsafe { run(&mut context, self.arg) };
+            }
+        }
+        0
+    }
+
+    fn end(&self, detail: Option<&Detail>, outcome: Outcome) {
+        let Some(Detail { end: Some(end), label }) = detail else { return };
+        let outcome = wp_outcome {
+            struct_size: size_of::<wp_outcome>(),
+            label: *label,
+            fate: outcome.fate as u32,
+            status: outcome.status,
+            worker: outcome.worker,
+            reserved: 0,
+        };
+        // SAFETY: the caller of wp_submit_task() gave this function to be called once with this argument.
+        unsafe { end(&outcome, self.arg) };
+    }
+}

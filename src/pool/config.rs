@@ -1,0 +1,57 @@
+//! The settings of a pool, checked; the one table of limits.
+
+#![forbid(unsafe_code)]
+
+use super::Error;
+
+pub const CAPACITY_MAX: u32 = 1 << 24;
+pub const CAPACITY_DEFAULT: u32 = 1024;
+pub const WORKERS_MAX: u32 = 4096;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    workers: u32,
+    capacity: u32,
+}
+
+impl Config {
+    /// 0 means the default: for the workers what affinity and cgroup quota allow at once, at least 1.
+    pub fn new(workers: u32, capacity: u32) -> Result<Config, Error> {
+        if workers > WORKERS_MAX || capacity > CAPACITY_MAX {
+            return Err(Error::Invalid);
+        }
+        let workers = match workers {
+            0 => std::thread::available_parallelism()
+                .map_or(1, |cpus| cpus.get().min(WORKERS_MAX as usize) as u32),
+            asked => asked,
+        };
+        Ok(Config { workers, capacity: if capacity == 0 { CAPACITY_DEFAULT } else { capacity } })
+    }
+
+    pub fn workers(&self) -> u32 {
+        self.workers
+    }
+
+    pub fn capacity(&self) -> u32 {
+        self.capacity
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_means_default_and_never_no_workers() {
+        let config = Config::new(0, 0).unwrap();
+        assert!(config.workers() >= 1);
+        assert_eq!(config.capacity(), CAPACITY_DEFAULT);
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        assert_eq!(Config::new(WORKERS_MAX, CAPACITY_MAX).unwrap().capacity(), CAPACITY_MAX);
+        assert_eq!(Config::new(WORKERS_MAX + 1, 1).unwrap_err(), Error::Invalid);
+        assert_eq!(Config::new(1, CAPACITY_MAX + 1).unwrap_err(), Error::Invalid);
+    }
+}

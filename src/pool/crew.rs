@@ -1,0 +1,157 @@
+//! The workers as a crew: who sleeps, who is woken, who is still there.
+//!
+//! Everything here happens under one lock, and only when a worker falls asleep, is woken or leaves, or somebody waits for the
+//! crew: never on the way of a task through a busy pool. The module documentation of [`super`] has the protocol.
+
+#![forbid(unsafe_code)]
+
+use super::queue::{Queue, Rest};
+use super::{Error, Job, parker::Parker};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
+
+/// One worker's record, on cache lines of its own.
+#[repr(align(128))]
+pub(super) struct Worker {
+    parker: Parker,
+    /// The worker's thread while it may be inside a callback, else 0. Exact for that thread itself.
+    pub thread: AtomicU64,
+    /// Tasks that ran to their end here, `end` included; written by this worker alone. Stale for others at most by the
+    /// task that is ending.
+    pub ran: AtomicU64,
+    /// Of these, those with a status other than 0.
+    pub failed: AtomicU64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Workers are there, or were never joined.
+    Manned,
+    /// One shutdown joins the threads.
+    Joining,
+    /// All threads are gone, all tasks have ended.
+    Over,
+}
+
+pub(super) struct State {
+    /// The sleeping workers; the one that slept last is woken first, since its caches are the warmest. Room for all.
+    asleep: Vec<u32>,
+    /// Workers that were started, or are about to be, and have not left.
+    pub live: u32,
+    /// Callers of wait_idle.
+    pub idle_waiters: u32,
+    /// How often the pool was seen idle while somebody waited for it.
+    pub idle_seen: u64,
+    pub stage: Stage,
+}
+
+pub(super) struct Crew {
+    state: Mutex<State>,
+    /// Signalled when `live`, `idle_seen`, `stage` or the discarder changes.
+    pub changed: Condvar,
+    pub workers: Box<[Worker]>,
+    /// The thread that discards what is queued, else 0; set and unset under the lock. Exact for that thread itself.
+    pub discarder: AtomicU64,
+    /// A hint that somebody waits for the pool to be idle, so that workers don't linger.
+    pub idle_wanted: AtomicBool,
+}
+
+impl Crew {
+    /// The heap bytes of a crew.
+    pub fn bytes(workers: u32) -> u64 {
+        u64::from(workers) * (size_of::<Worker>() + size_of::<u32>()) as u64
+    }
+
+    pub fn new(workers: u32) -> Result<Self, Error> {
+        let (mut records, mut asleep) = (Vec::new(), Vec::new());
+        records.try_reserve_exact(workers as usize).map_err(|_| Error::Memory)?;
+        asleep.try_reserve_exact(workers as usize).map_err(|_| Error::Memory)?;
+        records.resize_with(workers as usize, || Worker {
+            parker: Parker::new(),
+            thread: AtomicU64::new(0),
+            ran: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        });
+        Ok(Crew {
+            state: Mutex::new(State { asleep, live: 0, idle_waiters: 0, idle_seen: 0, stage: Stage::Manned }),
+            changed: Condvar::new(),
+            workers: records.into(),
+            discarder: AtomicU64::new(0),
+            idle_wanted: AtomicBool::new(false),
+        })
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Whether the calling thread, a number of [`crate::sync::this_thread`], is inside a callback of this pool (law L6).
+    pub fn has_inside(&self, thread: u64) -> bool {
+        let is_it = |place: &AtomicU64| place.load(Ordering::Relaxed) == thread;
+        is_it(&self.discarder) || self.workers.iter().any(|worker| is_it(&worker.thread))
+    }
+
+    /// Puts a worker to sleep until it is woken, unless there is something to do. `looking` is given up. Returns whether the
+    /// worker looks when it comes back.
+    pub fn sleep<J: Job>(
+        &self,
+        me: u32,
+        queue: &Queue<J>,
+        looking: bool,
+        is_quiet: impl Fn() -> bool,
+    ) -> bool {
+        let mut state = self.lock();
+        state.asleep.push(me);
+        if queue.fall_asleep(looking) != Rest::Nothing {
+            state.asleep.pop();
+            self.note_waking(&state, queue);
+            drop(state);
+            // What was pushed while this worker looked has woken nobody, so it goes on looking, unless another does.
+            return queue.begin_looking();
+        }
+        if state.idle_waiters > 0 && is_quiet() {
+            state.idle_seen += 1;
+            self.changed.notify_all();
+        }
+        drop(state);
+        while !self.workers[me as usize].parker.park(None) {}
+        true
+    }
+
+    /// Wakes the worker that slept last and hands it the looking, which the caller has begun for it.
+    #[cold]
+    pub fn wake_one<J: Job>(&self, queue: &Queue<J>) {
+        let mut state = self.lock();
+        let woken = state.asleep.pop();
+        self.note_waking(&state, queue);
+        drop(state);
+        match woken {
+            Some(worker) => self.workers[worker as usize].parker.unpark(),
+            // All are awake, and each looks again before it sleeps.
+            None => {
+                queue.stop_looking();
+            }
+        }
+    }
+
+    pub fn wake_all<J: Job>(&self, queue: &Queue<J>) {
+        let mut state = self.lock();
+        while let Some(worker) = state.asleep.pop() {
+            self.workers[worker as usize].parker.unpark();
+        }
+        self.note_waking(&state, queue);
+        self.changed.notify_all();
+    }
+
+    fn note_waking<J: Job>(&self, state: &State, queue: &Queue<J>) {
+        if state.asleep.is_empty() {
+            queue.all_awake();
+        }
+    }
+
+    /// A worker's last act.
+    pub fn leave(&self) {
+        let mut state = self.lock();
+        state.live -= 1;
+        self.changed.notify_all();
+    }
+}

@@ -1,0 +1,17 @@
+//! Why a call did not do what it was asked.
+
+#![forbid(unsafe_code)]
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    Invalid,
+    Memory,
+    Thread,
+    Full,
+    TimedOut,
+    Closed,
+    Deadlock,
+    Forked,
+    Panicked,
+    Unsupported,
+}

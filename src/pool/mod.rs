@@ -1,0 +1,149 @@
+//! The core: a bounded pool of workers. It knows nothing of C.
+//!
+//! # States
+//!
+//! **A task**: the submitter's → queued → taken → ended. *Accepted* is the instant of the push's compare-and-swap in
+//! [`queue`]; *taken* that of the take's; *ended* is counted after `end` has returned, by the worker that ran it or the thread that
+//! discarded it.
+//!
+//! **A worker**: *busy* (has a task), *looking* (awake without a task), *asleep* (on the crew's list, parked), *gone*. At most one
+//! worker holds the looking, as the queue's `LOOKING` flag says; it is handed over with a wake-up.
+//!
+//! **The pool**: open → closed (one bit, set by one atomic step) → joining → over. A fault of the library: failed, beside any.
+//!
+//! **A submitter**: see [`room`].
+//!
+//! # Transitions of a worker
+//!
+//! - busy → looking: its task has ended and the queue is empty. It looks a little while only: about what a wake-up costs.
+//! - looking → busy: it takes a task. If it held the looking it gives it up, and if there is more work and somebody sleeps, wakes
+//!   that one to look in its place. So wake-ups come one after the other, each only when there is work for it.
+//! - looking → asleep: under the crew's lock it puts itself on the list, sets `ASLEEP`, unsets `LOOKING`. If the position beside these
+//!   flags shows work, or the closing, it goes back to looking.
+//! - asleep → looking: a push that finds `ASLEEP` without `LOOKING` sets `LOOKING` and wakes the one that slept last; a close wakes all.
+//! - looking → gone: the queue is closed and empty.
+//!
+//! # Invariants
+//!
+//! - P1 (no lost wake-up): if a task is queued and a worker sleeps, then `LOOKING` is set, and whoever has it (a worker, or
+//!   the thread that is waking one) will take a task, or see that there is none, or hand the looking on.
+//! - P2 (law L4): a push succeeds iff it is before `CLOSED` in the order of the tail's changes. No worker leaves before it saw
+//!   the queue empty with `CLOSED` set, so everything before the line is taken.
+//! - P3 (law L5): a shutdown succeeds only after every worker has left and no thread discards; a worker leaves, and a discarder
+//!   stops, only between tasks. So nothing runs afterwards.
+//! - P4 (law L2): in every snapshot `accepted = ended + queued + running` ([`stats`]).
+//! - P5 (law L6): the threads that can be inside a callback are the workers and the discarder, and each has its number written
+//!   where [`crew::Crew::has_inside`] looks before it enters one.
+//! - No callback is called under a lock.
+
+// `forbid` would reach into the two files below that say why they need it; every other file forbids for itself.
+#![deny(unsafe_code)]
+
+pub mod config;
+mod crew;
+mod error;
+mod job;
+mod parker;
+mod queue;
+mod room;
+mod shutdown;
+mod stats;
+mod wait;
+mod worker;
+
+pub use config::Config;
+pub use error::Error;
+pub use job::{Fate, Job, NO_WORKER, Outcome, ThreadHooks};
+pub use shutdown::Mode;
+pub use stats::{Report, Snapshot};
+pub use wait::Wait;
+
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
+
+/// How often a worker that finds nothing looks again before it sleeps: together about as long as a wake-up takes (a few
+/// microseconds), and only where another thread can run meanwhile.
+const SPINS: u32 = if cfg!(wp_loom) { 0 } else { 100 };
+
+pub struct Pool<J: Job> {
+    queue: queue::Queue<J>,
+    crew: crew::Crew,
+    room: room::Room,
+    /// Tasks that met the fate *discarded*.
+    discarded: AtomicU64,
+    /// Submits refused for want of room.
+    refused: AtomicU64,
+    failed: AtomicBool,
+    config: Config,
+    spins: u32,
+}
+
+impl<J: Job> Pool<J> {
+    /// The heap bytes behind a pool, besides the struct itself.
+    pub fn footprint(config: &Config) -> u64 {
+        queue::Queue::<J>::bytes(config.capacity()) + crew::Crew::bytes(config.workers())
+    }
+
+    /// A pool whose workers are yet to come: each is announced by [`Pool::expect_worker`] and then runs [`Pool::work`].
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        Ok(Pool {
+            queue: queue::Queue::new(config.capacity())?,
+            crew: crew::Crew::new(config.workers())?,
+            room: room::Room::new(),
+            discarded: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+            config: *config,
+            spins: if crate::sys::cpus::usable() > 1 { SPINS } else { 0 },
+        })
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn expect_worker(&self) {
+        self.crew.lock().live += 1;
+    }
+
+    /// The announced worker does not come.
+    pub fn unexpect_worker(&self) {
+        self.crew.leave();
+    }
+
+    /// Accepts a task, or refuses it and has touched nothing (law L3). `detail` is given exactly when the job is detailed.
+    #[inline]
+    pub fn submit(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
+        match self.queue.push(job, detail) {
+            Ok(queue::Pushed::Quietly) => Ok(()),
+            Err(Error::Full) => self.submit_to_full(job, detail, wait),
+            other => self.finish_submit(other),
+        }
+    }
+
+    #[cold]
+    fn submit_to_full(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
+        let result = match wait {
+            Wait::Never => Err(Error::Full),
+            Wait::For(0) => Err(Error::TimedOut),
+            _ if self.crew.has_inside(crate::sync::this_thread()) => Err(Error::Deadlock),
+            _ => self.room.push(&self.queue, job, detail, wait.begin()),
+        };
+        self.finish_submit(result)
+    }
+
+    fn finish_submit(&self, result: Result<queue::Pushed, Error>) -> Result<(), Error> {
+        match result {
+            Ok(queue::Pushed::Quietly) => Ok(()),
+            Ok(queue::Pushed::OwingWake) => {
+                self.crew.wake_one(&self.queue);
+                Ok(())
+            }
+            // A pool with a fault closes its queue.
+            Err(Error::Closed) => Err(if self.has_failed() { Error::Panicked } else { Error::Closed }),
+            Err(error) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Closing, discarding, and waiting for the end (laws L4 and L5).
+
+#![forbid(unsafe_code)]
+
+use super::crew::Stage;
+use super::queue::Taken;
+use super::{Error, Fate, Job, NO_WORKER, Outcome, Pool, Report, Wait};
+use crate::sync::{Ordering, this_thread};
+
+/// What becomes of the tasks that are queued when a shutdown begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Drain,
+    Cancel,
+}
+
+impl<J: Job> Pool<J> {
+    /// Closes the pool and waits until every task has ended and every worker has left; then one of the callers that wait runs
+    /// `join`, which waits for the threads themselves.
+    pub fn shutdown(&self, mode: Mode, wait: Wait, join: impl FnOnce()) -> Result<(), Error> {
+        self.refuse_inside()?;
+        self.close();
+        if mode == Mode::Cancel {
+            self.discard_queued();
+        }
+        let deadline = wait.begin();
+        let mut state = self.crew.lock();
+        loop {
+            self.refuse_failed()?;
+            match state.stage {
+                Stage::Over => return Ok(()),
+                Stage::Manned if state.live == 0 && self.crew.discarder.load(Ordering::Relaxed) == 0 => break,
+                Stage::Manned | Stage::Joining => {}
+            }
+            let left = deadline.left();
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(Error::TimedOut);
+            }
+            state = self.crew.changed.wait(state, left);
+        }
+        state.stage = Stage::Joining;
+        drop(state);
+        join();
+        self.crew.lock().stage = Stage::Over;
+        self.crew.changed.notify_all();
+        Ok(())
+    }
+
+    /// Draws the line (law L4) and wakes everybody who would wait beyond it.
+    fn close(&self) {
+        if self.queue.close() {
+            self.crew.wake_all(&self.queue);
+            self.room.release_all();
+        }
+    }
+
+    /// Ends every queued task, unless another thread is at it already. The queue is closed, so nothing comes behind.
+    fn discard_queued(&self) {
+        {
+            let _state = self.crew.lock();
+            if self.crew.discarder.load(Ordering::Relaxed) != 0 {
+                return;
+            }
+            self.crew.discarder.store(this_thread(), Ordering::Relaxed);
+        }
+        while let Taken::Task(task) = self.queue.take() {
+            if task.detail.is_some() {
+                task.job.end(
+                    task.detail.as_ref(),
+                    Outcome { fate: Fate::Discarded, status: 0, worker: NO_WORKER },
+                );
+            }
+            self.discarded.fetch_add(1, Ordering::Release);
+        }
+        let mut state = self.crew.lock();
+        self.crew.discarder.store(0, Ordering::Relaxed);
+        if state.idle_waiters > 0 && self.is_quiet() {
+            state.idle_seen += 1;
+        }
+        self.crew.changed.notify_all();
+    }
+
+    /// Waits until, at some instant after the call began, no task was queued, running or in its `end`.
+    pub fn wait_idle(&self, wait: Wait) -> Result<(), Error> {
+        self.refuse_inside()?;
+        self.refuse_failed()?;
+        if self.is_quiet() {
+            return Ok(());
+        }
+        let deadline = wait.begin();
+        let mut state = self.crew.lock();
+        let seen_before = state.idle_seen;
+        state.idle_waiters += 1;
+        self.crew.idle_wanted.store(true, Ordering::Relaxed);
+        let result = loop {
+            if state.idle_seen != seen_before || self.is_quiet() {
+                break Ok(());
+            }
+            if let Err(failed) = self.refuse_failed() {
+                break Err(failed);
+            }
+            let left = deadline.left();
+            if left.is_some_and(|left| left.is_zero()) {
+                break Err(Error::TimedOut);
+            }
+            state = self.crew.changed.wait(state, left);
+        };
+        state.idle_waiters -= 1;
+        if state.idle_waiters == 0 {
+            self.crew.idle_wanted.store(false, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// What is left to do, and what was discarded.
+    pub fn report(&self) -> Report {
+        let snapshot = self.snapshot();
+        Report { queued: snapshot.queued(), running: snapshot.running(), discarded: snapshot.discarded }
+    }
+
+    /// The library has found a fault of its own in this pool: everybody is woken, and told so from now on.
+    pub fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+        self.queue.close();
+        self.crew.wake_all(&self.queue);
+        self.room.release_all();
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn refuse_failed(&self) -> Result<(), Error> {
+        if self.has_failed() { Err(Error::Panicked) } else { Ok(()) }
+    }
+
+    /// Law L6.
+    pub(super) fn refuse_inside(&self) -> Result<(), Error> {
+        if self.crew.has_inside(this_thread()) { Err(Error::Deadlock) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,102 @@
+//! The figures (law L2).
+//!
+//! A snapshot reads what ended, then what was taken, then what was accepted. Each task raises these in the opposite order, so the
+//! differences are never negative. What is taken and has not ended is running.
+
+#![forbid(unsafe_code)]
+
+use super::{Job, Pool};
+use crate::sync::Ordering;
+
+/// How often a snapshot is read again in the hope of an instant in which nothing moves.
+const TRIES: u32 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub workers: u32,
+    pub capacity: u32,
+    /// Nothing moved while this was read.
+    pub exact: bool,
+    pub closed: bool,
+    pub accepted: u64,
+    pub taken: u64,
+    pub ran: u64,
+    pub failed: u64,
+    pub discarded: u64,
+    pub refused: u64,
+    pub waits: u64,
+    pub wait_ns: u64,
+    pub waiting: u64,
+}
+
+/// What a shutdown left to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    pub queued: u64,
+    pub running: u64,
+    pub discarded: u64,
+}
+
+impl Snapshot {
+    pub fn queued(&self) -> u64 {
+        self.accepted - self.taken
+    }
+
+    pub fn running(&self) -> u64 {
+        self.taken - self.ran - self.discarded
+    }
+}
+
+impl<J: Job> Pool<J> {
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.read();
+        for _ in 0..TRIES {
+            let again = self.read();
+            let counts = |of: &Snapshot| (of.accepted, of.taken, of.ran, of.discarded, of.closed);
+            // Equal at both ends, and counters only grow: they stood still in between.
+            snapshot.exact = counts(&snapshot) == counts(&again);
+            if snapshot.exact {
+                break;
+            }
+            snapshot = again;
+        }
+        snapshot
+    }
+
+    fn read(&self) -> Snapshot {
+        let (mut ran, mut failed) = (0, 0);
+        for worker in &self.crew.workers {
+            let ran_here = worker.ran.load(Ordering::Acquire);
+            ran += ran_here;
+            // Read after `ran`, so it may run ahead of it.
+            failed += worker.failed.load(Ordering::Acquire).min(ran_here);
+        }
+        let discarded = self.discarded.load(Ordering::Acquire);
+        let taken = self.queue.taken();
+        let accepted = self.queue.accepted();
+        let (waits, wait_ns, waiting) = self.room.figures();
+        Snapshot {
+            workers: self.config.workers(),
+            capacity: self.config.capacity(),
+            exact: false,
+            closed: self.queue.is_closed(),
+            accepted,
+            taken,
+            ran,
+            failed,
+            discarded,
+            refused: self.refused.load(Ordering::Relaxed),
+            waits,
+            wait_ns,
+            waiting,
+        }
+    }
+
+    /// Whether nothing is queued, running or in its `end`, at the instant of the last load: what had ended before it is all that
+    /// was accepted until then.
+    pub(super) fn is_quiet(&self) -> bool {
+        let ran: u64 = self.crew.workers.iter().map(|worker| worker.ran.load(Ordering::Acquire)).sum();
+        let ended = ran + self.discarded.load(Ordering::Acquire);
+        ended == self.queue.accepted()
+    }
+}

@@ -1,0 +1,61 @@
+//! How long a call may wait.
+
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use crate::sys::clock;
+
+/// The patience of one call (law L10), as the caller gave it. The clock is not read before there is a need to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Not at all; a submit says so with `Full`.
+    Never,
+    /// For so many nanoseconds.
+    For(u64),
+    Forever,
+}
+
+/// The end of a wait that has begun: an instant of the monotonic clock, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline(Option<u64>);
+
+impl Wait {
+    /// A relative timeout; the largest number is forever.
+    pub fn for_ns(timeout: u64) -> Wait {
+        if timeout == u64::MAX { Wait::Forever } else { Wait::For(timeout) }
+    }
+
+    /// Starts the wait. What reaches past the clock's end is forever.
+    pub fn begin(self) -> Deadline {
+        match self {
+            Wait::Never => Deadline(Some(0)),
+            Wait::For(timeout) => Deadline(clock::now_ns().checked_add(timeout)),
+            Wait::Forever => Deadline(None),
+        }
+    }
+}
+
+impl Deadline {
+    /// What is left: `None` is forever, `Some(0)` is over.
+    pub fn left(self) -> Option<Duration> {
+        self.0.map(|instant| Duration::from_nanos(instant.saturating_sub(clock::now_ns())))
+    }
+
+    pub fn is_over(self) -> bool {
+        self.left() == Some(Duration::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_saturate() {
+        assert_eq!(Wait::for_ns(u64::MAX), Wait::Forever);
+        assert_eq!(Wait::for_ns(u64::MAX - 1).begin(), Wait::Forever.begin());
+        assert!(Wait::for_ns(0).begin().is_over());
+        assert!(!Wait::for_ns(1 << 62).begin().is_over());
+    }
+}

@@ -1,0 +1,101 @@
+//! The only door to `std::sync`. Under `--cfg wp_loom` the same names are the model checker's, so that what the models
+//! check is the code that ships.
+
+#![forbid(unsafe_code)]
+
+#[cfg(not(wp_loom))]
+mod imp {
+    pub use std::hint::spin_loop;
+    pub use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard};
+    pub use std::thread::yield_now;
+
+    /// `std::cell::UnsafeCell` behind the model checker's interface.
+    #[derive(Debug)]
+    pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub const fn new(value: T) -> Self {
+            UnsafeCell(std::cell::UnsafeCell::new(value))
+        }
+
+        pub fn with<R>(&self, body: impl FnOnce(*const T) -> R) -> R {
+            body(self.0.get())
+        }
+
+        pub fn with_mut<R>(&self, body: impl FnOnce(*mut T) -> R) -> R {
+            body(self.0.get())
+        }
+    }
+
+    /// A number that no other living thread has, and never 0.
+    pub fn this_thread() -> u64 {
+        crate::sys::thread::id()
+    }
+}
+
+#[cfg(wp_loom)]
+mod imp {
+    pub use loom::cell::UnsafeCell;
+    pub use loom::hint::spin_loop;
+    pub use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard};
+    pub use loom::thread::yield_now;
+
+    pub fn this_thread() -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        loom::thread::current().id().hash(&mut hasher);
+        hasher.finish() | 1
+    }
+}
+
+pub use imp::{AtomicBool, AtomicU64, MutexGuard, Ordering, UnsafeCell, spin_loop, this_thread, yield_now};
+
+use std::time::Duration;
+
+/// A mutex without poison: what a panic leaves behind is the business of `Pool::fail`.
+pub struct Mutex<T>(imp::RawMutex<T>);
+
+impl<T> Mutex<T> {
+    pub fn new(value: T) -> Self {
+        Mutex(imp::RawMutex::new(value))
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+pub struct Condvar(imp::RawCondvar);
+
+impl Condvar {
+    pub fn new() -> Self {
+        Condvar(imp::RawCondvar::new())
+    }
+
+    /// Waits until notified, or for at most `limit`; may also wake for no reason.
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>, limit: Option<Duration>) -> MutexGuard<'a, T> {
+        match limit {
+            None => self.0.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner()),
+            Some(limit) => {
+                let result = self.0.wait_timeout(guard, limit);
+                result.unwrap_or_else(|poisoned| poisoned.into_inner()).0
+            }
+        }
+    }
+
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+impl Default for Condvar {
+    fn default() -> Self {
+        Condvar::new()
+    }
+}

@@ -1,0 +1,6 @@
+//! What only the operating system can do, in small functions with safe or plainly stated contracts.
+
+pub mod clock;
+pub mod cpus;
+pub mod fork;
+pub mod thread;
