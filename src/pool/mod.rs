@@ -44,7 +44,7 @@ mod crew;
 mod error;
 mod job;
 mod parker;
-mod queue;
+pub mod queue;
 mod room;
 mod shutdown;
 mod stats;

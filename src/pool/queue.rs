@@ -54,7 +54,7 @@ struct Slot<J> {
     job: UnsafeCell<MaybeUninit<J>>,
 }
 
-pub(super) struct Queue<J: Job> {
+pub struct Queue<J: Job> {
     tail: Apart<AtomicU64>,
     head: Apart<AtomicU64>,
     slots: Box<[Slot<J>]>,
@@ -71,13 +71,13 @@ unsafe impl<J: Job> Sync for Queue<J> {}
 unsafe impl<J: Job> Send for Queue<J> {}
 
 /// A push went through.
-pub(super) enum Pushed {
+pub enum Pushed {
     Quietly,
     /// … and its caller owes a sleeping worker a wake-up.
     OwingWake,
 }
 
-pub(super) enum Taken<J: Job> {
+pub enum Taken<J: Job> {
     Task(Task<J>),
     /// Nothing is queued.
     Empty,
@@ -85,7 +85,7 @@ pub(super) enum Taken<J: Job> {
     Drained,
 }
 
-pub(super) struct Task<J: Job> {
+pub struct Task<J: Job> {
     pub job: J,
     pub detail: Option<J::Detail>,
     /// The taker owes a waiting submitter its release.
@@ -94,13 +94,13 @@ pub(super) struct Task<J: Job> {
 
 /// What a worker that goes to sleep, or stops looking, finds behind it.
 #[derive(PartialEq, Eq)]
-pub(super) enum Rest {
+pub enum Rest {
     Nothing,
     Work,
     Closed,
 }
 
-pub(super) enum Room {
+pub enum Room {
     Some,
     None,
     Closed,
