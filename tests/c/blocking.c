@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The promise: backpressure. The capacity is exact; a submit waits while the queue is full, and only then; it is let in when
+ * there is room, refused when its time is up (never early, never while there is room) or when the pool is closed; nobody
+ * is forgotten, and nobody is held back for good for want of much room.
+ *
+ * WP_ROUNDS: repetitions of the racy cases; 20 in the short form (3 under valgrind).
+ */
+#include "check.h"
+
+enum { MANY = 32 };
+
+static const uint32_t capacities[] = {1, 2, 3, 5, 7, 1000};
+enum { CAPACITIES = sizeof capacities / sizeof capacities[0] };
+
+static unsigned long rounds;
+
+/* ---- the bound ---- */
+
+static void the_capacity_is_exact(void) {
+    for (unsigned c = 0; c < CAPACITIES; c++) {
+        for (uint32_t workers = 1; workers <= 3; workers += 2) {
+            uint32_t capacity = capacities[c];
+            wp_pool *pool = check_pool(workers, capacity);
+            struct gate gate;
+            gate_init(&gate);
+            gate_shut(&gate, pool, workers);
+            for (uint32_t i = 0; i < capacity; i++) {
+                CHECK_EQ(i, check_stats(pool).queued);
+                CHECK_EQ(WP_OK, wp_try_submit(pool, gate_task, &gate));
+            }
+            CHECK_EQ(WP_EFULL, wp_try_submit(pool, gate_task, &gate));
+            CHECK_EQ(WP_ETIMEDOUT, wp_submit_for(pool, gate_task, &gate, 0));
+            /* More than once around the ring: each task that starts makes room for exactly one. */
+            for (uint32_t i = 0; i < 2 * capacity + 3; i++) {
+                check_post(&gate.open);
+                check_wait(&gate.begun);
+                CHECK_EQ(capacity - 1, check_stats(pool).queued);
+                CHECK_EQ(WP_OK, wp_try_submit(pool, gate_task, &gate));
+                CHECK_EQ(WP_EFULL, wp_try_submit(pool, gate_task, &gate));
+                wp_stats stats = check_stats(pool);
+                CHECK_EQ(capacity, stats.queued);
+                CHECK_EQ(workers, stats.running);
+            }
+            CHECK_EQ(0, check_stats(pool).waits);
+            check_post_times(&gate.open, workers + capacity);
+            CHECK_EQ(WP_OK, wp_destroy(pool));
+        }
+    }
+}
+
+/* ---- one that waits ---- */
+
+struct submitter {
+    wp_pool *pool;
+    uint64_t timeout;
+    bool is_task;
+    wp_run_fn run;
+    void *arg;
+    int code;
+    uint64_t took;
+    atomic_bool is_done;
+    pthread_t thread;
+};
+
+static int run_task(wp_context *context, void *arg) {
+    const struct submitter *me = arg;
+    (void)context;
+    me->run(me->arg);
+    return 0;
+}
+
+static void *submit(void *arg) {
+    struct submitter *me = arg;
+    uint64_t began = check_now();
+    if (me->is_task) {
+        wp_task task = WP_TASK_INIT;
+        task.run = run_task;
+        task.arg = me;
+        me->code = wp_submit_task(me->pool, &task, me->timeout);
+    } else if (me->timeout == WP_FOREVER) {
+        me->code = wp_submit(me->pool, me->run, me->arg);
+    } else {
+        me->code = wp_submit_for(me->pool, me->run, me->arg, me->timeout);
+    }
+    me->took = check_now() - began;
+    atomic_store(&me->is_done, true);
+    return NULL;
+}
+
+static void submitter_start(struct submitter *me, wp_pool *pool, uint64_t timeout, bool is_task, wp_run_fn run, void *arg) {
+    memset(me, 0, sizeof *me);
+    me->pool = pool;
+    me->timeout = timeout;
+    me->is_task = is_task;
+    me->run = run;
+    me->arg = arg;
+    me->code = 12345;
+    me->thread = check_thread(submit, me);
+}
+
+static void a_submit_waits_exactly_when_the_queue_is_full(void) {
+    for (unsigned c = 0; c < CAPACITIES; c++) {
+        for (int kind = 0; kind < 4; kind++) {
+            wp_pool *pool = check_pool(1, capacities[c]);
+            struct gate gate;
+            struct submitter submitter;
+            atomic_uint runs = 0;
+            gate_init(&gate);
+            gate_shut(&gate, pool, 1);
+            for (uint32_t i = 0; i < capacities[c]; i++) {
+                CHECK_EQ(WP_OK, wp_submit(pool, gate_task, &gate)); /* Would hang here if it waited. */
+            }
+            CHECK_EQ(0, check_stats(pool).waits);
+            submitter_start(&submitter, pool, kind < 2 ? WP_FOREVER : 1000 * NS_PER_S, kind % 2, check_count, &runs);
+            AWAIT(check_stats(pool).waiting == 1);
+            CHECK_EQ(false, atomic_load(&submitter.is_done));
+            CHECK_EQ(capacities[c], check_stats(pool).queued);
+            CHECK_EQ(1, check_stats(pool).waits);
+            check_post(&gate.open); /* Room for one. */
+            check_wait(&gate.begun);
+            check_join(submitter.thread);
+            CHECK_EQ(WP_OK, submitter.code);
+            wp_stats stats = check_stats(pool);
+            CHECK_EQ(capacities[c], stats.queued);
+            CHECK_EQ(0, stats.waiting);
+            CHECK_EQ(1, stats.waits);
+            CHECK_AT_LEAST(1, stats.wait_ns);
+            CHECK_AT_MOST(submitter.took, stats.wait_ns);
+            check_post_times(&gate.open, capacities[c]);
+            CHECK_EQ(WP_OK, wp_shutdown(pool));
+            CHECK_EQ(1, atomic_load(&runs));
+            CHECK_EQ(WP_OK, wp_destroy(pool));
+        }
+    }
+}
+
+static void must_not_run(void *arg) {
+    (void)arg;
+    CHECK(!"a refused task ran");
+}
+
+static void a_time_limit_is_never_early(void) {
+    static const uint64_t timeouts[] = {1, 1000, NS_PER_MS / 2, NS_PER_MS, 3 * NS_PER_MS, 20 * NS_PER_MS, 150 * NS_PER_MS};
+    wp_pool *pool = check_pool(1, 16);
+    struct gate gate;
+    gate_init(&gate);
+    gate_shut(&gate, pool, 1);
+    check_fill(pool, 16);
+    for (int kind = 0; kind < 2; kind++) {
+        for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
+            struct submitter submitter;
+            submitter_start(&submitter, pool, timeouts[i], kind, must_not_run, NULL);
+            check_join(submitter.thread);
+            CHECK_EQ(WP_ETIMEDOUT, submitter.code);
+            CHECK_AT_LEAST(timeouts[i], submitter.took);
+            CHECK_AT_MOST(timeouts[i] + 10 * NS_PER_S * (uint64_t)check_slowness, submitter.took); /* It is a limit at all. */
+        }
+    }
+    CHECK_EQ(0, check_stats(pool).waiting);
+    check_post(&gate.open);
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
+/* Room comes while the time is not up: in, though less than a quarter of the queue is free. */
+static void a_timed_submit_gets_in_when_room_comes_in_time(void) {
+    static const uint32_t sizes[] = {1, 2, 100};
+    for (unsigned long round = 0; round < rounds; round++) {
+        wp_pool *pool = check_pool(1, sizes[round % 3]);
+        struct gate gate;
+        struct submitter submitter;
+        atomic_uint runs = 0;
+        gate_init(&gate);
+        gate_shut(&gate, pool, 1);
+        CHECK_EQ(WP_OK, wp_submit(pool, gate_task, &gate));
+        for (uint32_t i = 1; i < sizes[round % 3]; i++) {
+            CHECK_EQ(WP_OK, wp_try_submit(pool, check_nothing, NULL));
+        }
+        submitter_start(&submitter, pool, 1000 * NS_PER_S, round / 3 % 2, check_count, &runs);
+        AWAIT(check_stats(pool).waiting == 1);
+        check_post(&gate.open);
+        check_wait(&gate.begun);
+        check_join(submitter.thread);
+        CHECK_EQ(WP_OK, submitter.code);
+        CHECK_AT_MOST(500 * NS_PER_S, submitter.took);
+        check_post(&gate.open);
+        CHECK_EQ(WP_OK, wp_shutdown(pool));
+        CHECK_EQ(1, atomic_load(&runs));
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+    }
+}
+
+/* Room is there when the time is up: then the time is no reason. 40 in line, so that most are not the first of it. */
+static void a_time_limit_is_no_refusal_while_there_is_room(void) {
+    enum { LINE = 40, CAPACITY = 400 };
+    static struct submitter line[LINE];
+    wp_pool *pool = check_pool(1, CAPACITY);
+    struct gate gate;
+    atomic_uint runs = 0;
+    gate_init(&gate);
+    gate_shut(&gate, pool, 1);
+    for (int i = 0; i < CAPACITY; i++) { /* The first 60 can be let go one by one; that is less than a quarter. */
+        CHECK_EQ(WP_OK, wp_try_submit(pool, i < 60 ? gate_task : check_nothing, &gate));
+    }
+    for (int i = 0; i < LINE; i++) {
+        submitter_start(&line[i], pool, 200 * NS_PER_MS * (uint64_t)check_slowness, i % 2, check_count, &runs);
+    }
+    AWAIT(check_stats(pool).waiting == LINE);
+    for (int i = 0; i < 60; i++) {
+        check_post(&gate.open);
+        check_wait(&gate.begun);
+    }
+    for (int i = 0; i < LINE; i++) {
+        check_join(line[i].thread);
+        CHECK_EQ(WP_OK, line[i].code);
+    }
+    check_post(&gate.open);
+    CHECK_EQ(WP_OK, wp_shutdown(pool));
+    CHECK_EQ(LINE, atomic_load(&runs));
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
+/* ---- many that wait ---- */
+
+static void all_that_wait_get_through(void) {
+    static const uint32_t sizes[] = {1, 4, 64};
+    for (unsigned long round = 0; round < rounds; round++) {
+        static struct submitter line[MANY];
+        uint32_t capacity = sizes[round % 3];
+        wp_pool *pool = check_pool(2, capacity);
+        struct gate gate;
+        atomic_uint runs = 0;
+        gate_init(&gate);
+        gate_shut(&gate, pool, 2);
+        check_fill(pool, capacity);
+        for (int i = 0; i < MANY; i++) {
+            submitter_start(&line[i], pool, i % 3 ? WP_FOREVER : 1000 * NS_PER_S, i % 2, check_count, &runs);
+        }
+        AWAIT(check_stats(pool).waiting == MANY);
+        CHECK_EQ(MANY, check_stats(pool).waits);
+        check_post_times(&gate.open, 2);
+        for (int i = 0; i < MANY; i++) {
+            check_join(line[i].thread);
+            CHECK_EQ(WP_OK, line[i].code);
+        }
+        CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+        CHECK_EQ(MANY, atomic_load(&runs));
+        CHECK_EQ(0, check_stats(pool).waiting);
+        CHECK_EQ(MANY, check_stats(pool).waits);
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+    }
+}
+
+/* With workers that never end their tasks: nothing but the closing can wake them. */
+static void all_that_wait_are_refused_by_a_closing(void) {
+    for (unsigned long round = 0; round < rounds; round++) {
+        static struct submitter line[MANY];
+        uint32_t mode = round % 2 ? WP_SHUTDOWN_CANCEL : WP_SHUTDOWN_DRAIN;
+        uint32_t capacity = round % 3 ? 16 : 1;
+        wp_pool *pool = check_pool(2, capacity);
+        struct gate gate;
+        gate_init(&gate);
+        gate_shut(&gate, pool, 2);
+        check_fill(pool, capacity);
+        for (int i = 0; i < MANY; i++) {
+            submitter_start(&line[i], pool, i % 3 ? WP_FOREVER : 1000 * NS_PER_S, i % 2, must_not_run, NULL);
+        }
+        AWAIT(check_stats(pool).waiting == MANY);
+        CHECK_EQ(WP_ETIMEDOUT, wp_shutdown_for(pool, mode, 0, NULL));
+        for (int i = 0; i < MANY; i++) {
+            check_join(line[i].thread);
+            CHECK_EQ(WP_ECLOSED, line[i].code);
+        }
+        wp_stats stats = check_stats(pool);
+        CHECK_EQ(0, stats.waiting);
+        CHECK_EQ(2 + capacity, stats.accepted);
+        CHECK_EQ(1, stats.refused); /* check_fill()'s; WP_ECLOSED is no want of room. */
+        CHECK_EQ(mode == WP_SHUTDOWN_DRAIN ? capacity : 0, stats.queued);
+        CHECK_EQ(mode == WP_SHUTDOWN_DRAIN ? 0 : capacity, stats.discarded);
+        check_post_times(&gate.open, 2);
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+    }
+}
+
+/* ---- order ---- */
+
+static unsigned order[100000];
+static unsigned ordered;
+
+static void note_order(void *arg) {
+    CHECK(ordered < sizeof order / sizeof order[0]);
+    order[ordered++] = (unsigned)(uintptr_t)arg; /* One worker: no race; the shutdown orders it before the reading. */
+}
+
+static void tasks_start_in_the_order_of_their_acceptance(void) {
+    static const uint32_t sizes[] = {1, 2, 3, 16, 1000};
+    unsigned count = check_on_valgrind() ? 2000 : 50000;
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        wp_pool *pool = check_pool(1, sizes[s]);
+        ordered = 0;
+        for (unsigned i = 0; i < count; i++) {
+            CHECK_EQ(WP_OK, wp_submit(pool, note_order, (void *)(uintptr_t)i));
+        }
+        CHECK_EQ(WP_OK, wp_shutdown(pool));
+        CHECK_EQ(count, ordered);
+        for (unsigned i = 0; i < count; i++) {
+            CHECK_EQ(i, order[i]);
+        }
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+    }
+}
+
+/* The header: "when it had to wait it is let in, in order". */
+static void those_that_wait_are_let_in_in_order(void) {
+    enum { LINE = 8 };
+    unsigned long overtaken = 0;
+    for (unsigned long round = 0; round < rounds; round++) {
+        static struct submitter line[LINE];
+        uint32_t capacity = round % 2 ? 4 : 1;
+        wp_pool *pool = check_pool(1, capacity);
+        struct gate gate;
+        gate_init(&gate);
+        gate_shut(&gate, pool, 1);
+        check_fill(pool, capacity);
+        ordered = 0;
+        for (unsigned i = 0; i < LINE; i++) {
+            submitter_start(&line[i], pool, WP_FOREVER, false, note_order, (void *)(uintptr_t)i);
+            AWAIT(check_stats(pool).waiting == i + 1);
+        }
+        check_post(&gate.open);
+        for (int i = 0; i < LINE; i++) {
+            check_join(line[i].thread);
+        }
+        CHECK_EQ(WP_OK, wp_shutdown(pool));
+        CHECK_EQ(LINE, ordered);
+        bool is_in_order = true;
+        for (unsigned i = 0; i < LINE; i++) {
+            is_in_order &= order[i] == i;
+        }
+        overtaken += !is_in_order;
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+    }
+    printf("blocking: of %lu lines %lu were let in out of order\n", rounds, overtaken);
+    CHECK_EQ(0, overtaken);
+}
+
+/* ---- little room ---- */
+
+static sem_t progress;
+
+static void wait_for_progress(void *arg) {
+    (void)arg;
+    check_wait(&progress);
+}
+
+static void *submit_and_make_progress(void *arg) {
+    submit(arg);
+    check_post(&progress);
+    return NULL;
+}
+
+/* Both workers' tasks wait for what only the blocked submitters' progress gives, and only 2 of 16 places are free: the quarter
+ * that ends a wait at once never comes. */
+static void little_room_is_room_in_the_end(void) {
+    uint64_t longest = 0;
+    for (unsigned long round = 0; round < rounds; round++) {
+        enum { CAPACITY = 16, WORKERS = 2 };
+        struct submitter blocked[WORKERS];
+        wp_pool *pool = check_pool(WORKERS, CAPACITY);
+        struct gate gate;
+        atomic_uint runs = 0;
+        CHECK_EQ(0, sem_init(&progress, 0, 0));
+        gate_init(&gate);
+        gate_shut(&gate, pool, WORKERS);
+        for (int i = 0; i < CAPACITY; i++) {
+            CHECK_EQ(WP_OK, wp_try_submit(pool, i < WORKERS ? wait_for_progress : check_nothing, NULL));
+        }
+        CHECK_EQ(WP_EFULL, wp_try_submit(pool, check_nothing, NULL));
+        for (int i = 0; i < WORKERS; i++) {
+            memset(&blocked[i], 0, sizeof blocked[i]);
+            blocked[i].pool = pool;
+            blocked[i].timeout = round % 2 ? 1000 * NS_PER_S : WP_FOREVER;
+            blocked[i].is_task = round / 2 % 2;
+            blocked[i].run = check_count;
+            blocked[i].arg = &runs;
+            blocked[i].thread = check_thread(submit_and_make_progress, &blocked[i]);
+        }
+        AWAIT(check_stats(pool).waiting == WORKERS);
+        uint64_t began = check_now();
+        check_post_times(&gate.open, WORKERS);
+        for (int i = 0; i < WORKERS; i++) {
+            check_join(blocked[i].thread);
+            CHECK_EQ(WP_OK, blocked[i].code);
+        }
+        uint64_t took = check_now() - began;
+        longest = took > longest ? took : longest;
+        CHECK_EQ(WP_OK, wp_shutdown(pool));
+        CHECK_EQ(WORKERS, atomic_load(&runs));
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+    }
+    printf("blocking: with little room the submitters were let in after at most %llu us\n", (unsigned long long)longest / 1000);
+}
+
+/* ---- signals ---- */
+
+static atomic_uint handled;
+
+static void handle(int signal_number) {
+    (void)signal_number;
+    atomic_fetch_add(&handled, 1);
+}
+
+struct waiter {
+    wp_pool *pool;
+    int call;
+    int code;
+    uint64_t took;
+    atomic_bool is_done;
+};
+
+static void *wait_for_something(void *arg) {
+    struct waiter *me = arg;
+    uint64_t began = check_now();
+    switch (me->call) {
+    case 0: me->code = wp_submit_for(me->pool, must_not_run, NULL, 50 * NS_PER_MS); break;
+    case 1: me->code = wp_wait_idle(me->pool, 50 * NS_PER_MS); break;
+    default: me->code = wp_shutdown_for(me->pool, WP_SHUTDOWN_DRAIN, 50 * NS_PER_MS, NULL); break;
+    }
+    me->took = check_now() - began;
+    atomic_store(&me->is_done, true);
+    return NULL;
+}
+
+static void a_signal_ends_no_wait(void) {
+    wp_pool *pool = check_pool(1, 1);
+    struct gate gate;
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handle; /* Without SA_RESTART. */
+    CHECK_EQ(0, sigaction(SIGUSR1, &action, NULL));
+    gate_init(&gate);
+    gate_shut(&gate, pool, 1);
+    check_fill(pool, 1);
+    for (int call = 0; call < 3; call++) {
+        struct waiter waiter = {pool, call, 12345, 0, false};
+        unsigned before = atomic_load(&handled);
+        pthread_t thread = check_thread(wait_for_something, &waiter);
+        while (!atomic_load(&waiter.is_done)) {
+            pthread_kill(thread, SIGUSR1);
+            sched_yield();
+        }
+        check_join(thread);
+        CHECK_EQ(WP_ETIMEDOUT, waiter.code);
+        CHECK_AT_LEAST(50 * NS_PER_MS, waiter.took);
+        CHECK_AT_LEAST(before + 1, atomic_load(&handled));
+    }
+    check_post(&gate.open);
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
+int main(void) {
+    check_begin("blocking");
+    rounds = check_rounds(check_on_valgrind() ? 3 : 20);
+    CASE(the_capacity_is_exact);
+    CASE(a_submit_waits_exactly_when_the_queue_is_full);
+    CASE(a_time_limit_is_never_early);
+    CASE(a_timed_submit_gets_in_when_room_comes_in_time);
+    CASE(a_time_limit_is_no_refusal_while_there_is_room);
+    CASE(all_that_wait_get_through);
+    CASE(all_that_wait_are_refused_by_a_closing);
+    CASE(tasks_start_in_the_order_of_their_acceptance);
+    CASE(little_room_is_room_in_the_end);
+    CASE(a_signal_ends_no_wait);
+    CASE(those_that_wait_are_let_in_in_order);
+    return check_end();
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The promise (law L1): a pool allocates when it is made, at most what wp_footprint() told and hardly less, and never
+ * again: not for a submit of any kind, a thread's first one, one that blocks, a snapshot, or a wait. All is freed by
+ * wp_destroy().
+ *
+ * This program takes the place of glibc's allocator (malloc and its kin, defined below) and counts. Each size of pool is
+ * measured in a process of its own, since glibc keeps the stacks of ended threads, and their records, for the next threads.
+ *
+ * WP_ROUNDS: thousands of submits in the steady state; 1000 also in the short form.
+ */
+#include "check.h"
+
+#if !defined(__GLIBC__) || CHECK_SANITIZED
+
+int main(void) {
+    check_begin("no_allocation");
+    check_skip("needs glibc's allocator, without a sanitizer's in front of it");
+}
+
+#else
+
+#include <malloc.h>
+#include <sys/wait.h>
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *block);
+
+static atomic_ulong requests;        /* Calls that asked for memory. */
+static atomic_ulong requested_bytes; /* What they asked for. */
+static atomic_long live;             /* Blocks asked for and not given back. */
+static atomic_ulong calls;           /* All of these, with those that give back. */
+
+static void *counted(void *block, size_t size) {
+    atomic_fetch_add(&calls, 1);
+    atomic_fetch_add(&requests, 1);
+    if (block != NULL) {
+        atomic_fetch_add(&requested_bytes, size);
+        atomic_fetch_add(&live, 1);
+    }
+    return block;
+}
+
+void *malloc(size_t size) {
+    return counted(__libc_malloc(size), size);
+}
+
+void *calloc(size_t count, size_t size) {
+    return counted(__libc_calloc(count, size), count * size);
+}
+
+void *realloc(void *old, size_t size) {
+    if (old != NULL) {
+        atomic_fetch_sub(&live, 1);
+    }
+    return counted(__libc_realloc(old, size), size);
+}
+
+void *memalign(size_t alignment, size_t size) {
+    return counted(__libc_memalign(alignment, size), size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) {
+    return counted(__libc_memalign(alignment, size), size);
+}
+
+int posix_memalign(void **block, size_t alignment, size_t size) {
+    void *made = counted(__libc_memalign(alignment, size), size);
+    if (made == NULL) {
+        return ENOMEM;
+    }
+    *block = made;
+    return 0;
+}
+
+void free(void *block) {
+    atomic_fetch_add(&calls, 1);
+    if (block != NULL) {
+        atomic_fetch_sub(&live, 1);
+    }
+    __libc_free(block);
+}
+
+/* The count sees the allocations of the program and of what it is linked with, or this test could not fail. */
+static void the_counting_counts(void) {
+    unsigned long before = atomic_load(&requests), bytes = atomic_load(&requested_bytes);
+    long blocks = atomic_load(&live);
+    char *(*volatile copy)(const char *) = strdup; /* allocates from inside the C library; not to be optimised away */
+    char *copied = copy("as long as this text");
+    void *block = NULL;
+    CHECK_EQ(0, posix_memalign(&block, 64, 1000));
+    CHECK_EQ(before + 2, atomic_load(&requests));
+    CHECK_EQ(bytes + 1000 + 21, atomic_load(&requested_bytes));
+    CHECK_EQ(blocks + 2, atomic_load(&live));
+    free(copied);
+    free(block);
+    CHECK_EQ(blocks, atomic_load(&live));
+}
+
+/* ---- the steady state ---- */
+
+enum { STEADY_WORKERS = 2, STEADY_CAPACITY = 64 };
+
+static atomic_uint ran;
+static atomic_uint ended;
+
+static int full(wp_context *context, void *arg) {
+    (void)context;
+    check_count(arg);
+    return 0;
+}
+
+static void end(const wp_outcome *outcome, void *arg) {
+    (void)outcome;
+    (void)arg;
+    atomic_fetch_add(&ended, 1);
+}
+
+static void steady_submits(wp_pool *pool, unsigned long count) {
+    wp_task task = WP_TASK_INIT;
+    wp_stats stats = WP_STATS_INIT;
+    task.run = full;
+    task.arg = &ran;
+    task.end = end;
+    task.label = "steady";
+    for (unsigned long i = 0; i < count; i++) {
+        int code;
+        switch (i % 4) {
+        case 0: code = wp_submit(pool, check_count, &ran); break;
+        case 1: code = wp_submit_for(pool, check_count, &ran, NS_PER_S * 1000); break;
+        case 2: code = wp_submit_task(pool, &task, WP_FOREVER); break;
+        default:
+            while ((code = wp_try_submit(pool, check_count, &ran)) == WP_EFULL) {
+                sched_yield();
+            }
+        }
+        CHECK_EQ(WP_OK, code);
+        if (i % 1000 == 0) {
+            CHECK_EQ(WP_OK, wp_stats_get(pool, &stats));
+            CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+        }
+    }
+}
+
+/* A thread that does one thing and tells how many calls of the allocator there were meanwhile. */
+struct visitor {
+    wp_pool *pool;
+    sem_t go;
+    sem_t done;
+    unsigned long calls;
+    int code;
+    int kind;
+};
+
+static void *visit(void *arg) {
+    struct visitor *me = arg;
+    wp_task task = WP_TASK_INIT;
+    task.run = full;
+    task.arg = &ran;
+    task.end = end;
+    check_wait(&me->go);
+    unsigned long before = atomic_load(&calls);
+    switch (me->kind) {
+    case 0: me->code = wp_submit(me->pool, check_count, &ran); break;
+    case 1: me->code = wp_submit_for(me->pool, check_count, &ran, NS_PER_S * 1000); break;
+    case 2: me->code = wp_submit_task(me->pool, &task, WP_FOREVER); break;
+    case 3: me->code = wp_try_submit(me->pool, check_count, &ran); break;
+    case 4: me->code = wp_wait_idle(me->pool, WP_FOREVER); break;
+    default: me->code = wp_submit_for(me->pool, check_count, &ran, 5 * NS_PER_MS); break;
+    }
+    me->calls = atomic_load(&calls) - before;
+    check_post(&me->done);
+    return NULL;
+}
+
+static pthread_t visitor_start(struct visitor *visitor, wp_pool *pool, int kind) {
+    visitor->pool = pool;
+    visitor->kind = kind;
+    visitor->calls = 12345;
+    CHECK_EQ(0, sem_init(&visitor->go, 0, 0));
+    CHECK_EQ(0, sem_init(&visitor->done, 0, 0));
+    return check_thread(visit, visitor);
+}
+
+static void a_threads_first_call_allocates_nothing(void) {
+    for (int kind = 0; kind <= 5; kind++) {
+        wp_pool *pool = check_pool(1, 1);
+        struct visitor visitor;
+        pthread_t thread = visitor_start(&visitor, pool, kind);
+        check_post(&visitor.go);
+        check_wait(&visitor.done);
+        CHECK_EQ(WP_OK, visitor.code);
+        CHECK_EQ(0, visitor.calls);
+        check_join(thread);
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+    }
+}
+
+static void a_thread_whose_first_call_blocks_allocates_nothing(void) {
+    for (int kind = 0; kind <= 5; kind++) {
+        wp_pool *pool = check_pool(1, 1);
+        struct visitor visitor;
+        struct gate gate;
+        gate_init(&gate);
+        gate_shut(&gate, pool, 1);
+        check_fill(pool, 1);
+        pthread_t thread = visitor_start(&visitor, pool, kind);
+        unsigned long before = atomic_load(&requests);
+        check_post(&visitor.go);
+        if (kind <= 2) {
+            AWAIT(check_stats(pool).waiting == 1);
+            check_post(&gate.open);
+        } else if (kind == 4) {
+            CHECK_EQ(WP_ETIMEDOUT, wp_wait_idle(pool, 5 * NS_PER_MS)); /* Long enough for the other one to wait, too. */
+            check_post(&gate.open);
+        } else {
+            check_wait(&visitor.done);
+            check_post(&visitor.done);
+            check_post(&gate.open);
+        }
+        check_wait(&visitor.done);
+        CHECK_EQ(kind == 3 ? WP_EFULL : kind == 5 ? WP_ETIMEDOUT : WP_OK, visitor.code);
+        CHECK_EQ(0, visitor.calls);
+        CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+        CHECK_EQ(before, atomic_load(&requests)); /* by the workers, or here; the visitor's end may free its own */
+        check_join(thread);
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+    }
+}
+
+static void the_steady_state_allocates_nothing(void) {
+    unsigned long count = check_rounds(1000) * 1000;
+    wp_pool *pool = check_pool(STEADY_WORKERS, STEADY_CAPACITY);
+    atomic_store(&ran, 0);
+    atomic_store(&ended, 0);
+    unsigned long before = atomic_load(&calls);
+    steady_submits(pool, count);
+    CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+    unsigned long allocations = atomic_load(&calls) - before;
+    CHECK_EQ(count, atomic_load(&ran));
+    CHECK_EQ(count / 4, atomic_load(&ended));
+    wp_stats stats = check_stats(pool);
+    printf("no_allocation: %lu submits (%llu of them waited): %lu calls of the allocator\n", count,
+           (unsigned long long)stats.waits, allocations);
+    CHECK_EQ(0, allocations);
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
+static void ending_allocates_nothing(void) {
+    for (uint32_t mode = WP_SHUTDOWN_DRAIN; mode <= WP_SHUTDOWN_CANCEL; mode++) {
+        wp_pool *pool = check_pool(2, 64);
+        wp_task task = WP_TASK_INIT;
+        struct gate gate;
+        gate_init(&gate);
+        gate_shut(&gate, pool, 2);
+        task.run = full;
+        task.arg = &ran;
+        task.end = end;
+        unsigned long before = atomic_load(&requests);
+        for (int i = 0; i < 64; i++) {
+            CHECK_EQ(WP_OK, wp_submit_task(pool, &task, 0));
+        }
+        CHECK_EQ(WP_ETIMEDOUT, wp_shutdown_for(pool, mode, NS_PER_MS, NULL));
+        check_post_times(&gate.open, 2);
+        CHECK_EQ(WP_OK, wp_shutdown_for(pool, mode, WP_FOREVER, NULL));
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+        CHECK_EQ(before, atomic_load(&requests));
+    }
+}
+
+static void a_refused_create_leaves_nothing(void) {
+    wp_options options = WP_OPTIONS_INIT;
+    wp_pool *pool = NULL;
+    options.workers = 4;
+    options.stack_size = UINT64_C(1) << 60;
+    long before = atomic_load(&live);
+    CHECK(wp_create(&options, &pool) != WP_OK);
+    CHECK_EQ(before, atomic_load(&live));
+    options.stack_size = 0;
+    options.mode = WP_MODE_MANUAL;
+    CHECK_EQ(WP_ENOTSUP, wp_create(&options, &pool));
+    CHECK_EQ(before, atomic_load(&live));
+}
+
+/* ---- the footprint ---- */
+
+static const struct { uint32_t workers, capacity; } pairs[] = {
+    {1, 1}, {1, 2}, {2, 16}, {3, 5}, {4, 1024}, {64, 1}, {64, 64}, {8, 100000}, {2, 1000000},
+};
+static size_t pair;
+
+static void the_footprint_is_what_create_asks_for(void) {
+    wp_options options = WP_OPTIONS_INIT;
+    wp_pool *pool = NULL;
+    uint64_t footprint = 0;
+    options.workers = pairs[pair].workers;
+    options.capacity = pairs[pair].capacity;
+    options.stack_size = WP_STACK_MIN; /* So that glibc keeps all the stacks: see below. */
+    unsigned long before = atomic_load(&calls);
+    CHECK_EQ(WP_OK, wp_footprint(&options, &footprint));
+    CHECK_EQ(before, atomic_load(&calls));
+
+    long live_at_first = atomic_load(&live);
+    unsigned long bytes = atomic_load(&requested_bytes), asked = atomic_load(&requests);
+    CHECK_EQ(WP_OK, wp_create(&options, &pool));
+    bytes = atomic_load(&requested_bytes) - bytes;
+    asked = atomic_load(&requests) - asked;
+    printf("no_allocation: %u workers, capacity %u: footprint %llu, asked for %lu in %lu blocks (%.4f)\n", options.workers,
+           options.capacity, (unsigned long long)footprint, bytes, asked, (double)footprint / (double)bytes);
+    CHECK_EQ(footprint, check_stats(pool).footprint);
+    CHECK_AT_MOST(footprint, bytes);
+    CHECK_AT_MOST(bytes + bytes / 10, footprint);
+    CHECK_AT_LEAST(1, asked);
+
+    /* What stays is glibc's record of each thread, with the stack that it keeps; the next threads take both again. */
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+    long kept = atomic_load(&live) - live_at_first;
+    CHECK_AT_MOST(options.workers, kept);
+    for (int again = 0; again < 3; again++) {
+        CHECK_EQ(WP_OK, wp_create(&options, &pool));
+        CHECK_EQ(WP_OK, wp_submit(pool, check_count, &ran));
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+        CHECK_EQ(kept, atomic_load(&live) - live_at_first);
+    }
+}
+
+static void each_pair_in_its_own_process(void) {
+    for (pair = 0; pair < sizeof pairs / sizeof pairs[0]; pair++) {
+        pid_t child = check_fork();
+        if (child == 0) {
+            the_footprint_is_what_create_asks_for();
+            fflush(stdout);
+            _Exit(0);
+        }
+        int status = -1;
+        CHECK_EQ(child, waitpid(child, &status, 0));
+        ROW(0, status);
+    }
+}
+
+int main(void) {
+    check_begin("no_allocation");
+    if (check_on_valgrind()) {
+        check_skip("valgrind's allocator stands in front of glibc's");
+    }
+    CASE(the_counting_counts);
+    CASE(each_pair_in_its_own_process); /* before this process has threads */
+    CASE(a_refused_create_leaves_nothing);
+    CASE(a_threads_first_call_allocates_nothing);
+    CASE(a_thread_whose_first_call_blocks_allocates_nothing);
+    CASE(ending_allocates_nothing);
+    CASE(the_steady_state_allocates_nothing);
+    return check_end();
+}
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every declaration of the header, as a C or C++ program of any standard sees it (tests/header/compile). The types and
+ * values written here are the interface: a change of the header that fails here breaks programs.
+ */
+#include "workerpool.h"
+#include "workerpool.h" /* twice does no harm */
+
+#define SAME(name, condition) typedef char same_##name[(condition) ? 1 : -1]
+
+/* The initialisers, warning-free. */
+wp_options options = WP_OPTIONS_INIT;
+wp_task task = WP_TASK_INIT;
+wp_stats stats = WP_STATS_INIT;
+wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
+struct wp_outcome *outcome;
+
+/* The callbacks are plain pointers to functions. */
+static void run(void *arg) { (void)arg; }
+static int run_task(wp_context *context, void *arg) { (void)context, (void)arg; return 0; }
+static void end(const wp_outcome *o, void *arg) { (void)o, (void)arg; }
+static void hook(uint32_t worker, void *arg) { (void)worker, (void)arg; }
+wp_run_fn a_run = run;
+wp_task_fn a_task = run_task;
+wp_end_fn an_end = end;
+wp_thread_fn a_hook = hook;
+
+/* The functions, in the order of the header. */
+const char *(*f_strerror)(int) = wp_strerror;
+int (*f_options_init)(wp_options *, size_t) = wp_options_init;
+int (*f_footprint)(const wp_options *, uint64_t *) = wp_footprint;
+int (*f_task_init)(wp_task *, size_t) = wp_task_init;
+uint32_t (*f_worker_index)(const wp_context *) = wp_worker_index;
+const char *(*f_label)(const wp_context *) = wp_label;
+int (*f_stats_init)(wp_stats *, size_t) = wp_stats_init;
+int (*f_shutdown_report_init)(wp_shutdown_report *, size_t) = wp_shutdown_report_init;
+int (*f_create)(const wp_options *, wp_pool **) = wp_create;
+int (*f_submit)(wp_pool *, wp_run_fn, void *) = wp_submit;
+int (*f_try_submit)(wp_pool *, wp_run_fn, void *) = wp_try_submit;
+int (*f_submit_for)(wp_pool *, wp_run_fn, void *, uint64_t) = wp_submit_for;
+int (*f_submit_task)(wp_pool *, const wp_task *, uint64_t) = wp_submit_task;
+int (*f_wait_idle)(wp_pool *, uint64_t) = wp_wait_idle;
+int (*f_shutdown)(wp_pool *) = wp_shutdown;
+int (*f_shutdown_for)(wp_pool *, uint32_t, uint64_t, wp_shutdown_report *) = wp_shutdown_for;
+int (*f_destroy)(wp_pool *) = wp_destroy;
+int (*f_stats_get)(const wp_pool *, wp_stats *) = wp_stats_get;
+uint64_t (*f_now)(const wp_pool *) = wp_now;
+uint32_t (*f_version_number)(void) = wp_version_number;
+const char *(*f_version_string)(void) = wp_version_string;
+
+/* The codes never change their value. */
+SAME(ok, WP_OK == 0);
+SAME(einval, WP_EINVAL == -1);
+SAME(enomem, WP_ENOMEM == -2);
+SAME(ethread, WP_ETHREAD == -3);
+SAME(efull, WP_EFULL == -4);
+SAME(etimedout, WP_ETIMEDOUT == -5);
+SAME(eclosed, WP_ECLOSED == -6);
+SAME(edeadlk, WP_EDEADLK == -7);
+SAME(eforked, WP_EFORKED == -8);
+SAME(epanic, WP_EPANIC == -9);
+SAME(enotsup, WP_ENOTSUP == -10);
+
+/* Nor do the constants. */
+SAME(forever, WP_FOREVER == UINT64_MAX);
+SAME(no_worker, WP_NO_WORKER == UINT32_MAX);
+SAME(capacity_max, WP_CAPACITY_MAX == 16777216);
+SAME(capacity_default, WP_CAPACITY_DEFAULT == 1024);
+SAME(workers_max, WP_WORKERS_MAX == 4096);
+SAME(stack_default, WP_STACK_DEFAULT == 2097152);
+SAME(stack_min, WP_STACK_MIN == 65536);
+SAME(mode_threads, WP_MODE_THREADS == 0);
+SAME(mode_manual, WP_MODE_MANUAL == 1);
+SAME(shutdown_drain, WP_SHUTDOWN_DRAIN == 0);
+SAME(shutdown_cancel, WP_SHUTDOWN_CANCEL == 1);
+SAME(fate_ran, WP_FATE_RAN == 1);
+SAME(fate_cancelled, WP_FATE_CANCELLED == 2);
+SAME(fate_expired, WP_FATE_EXPIRED == 3);
+SAME(fate_discarded, WP_FATE_DISCARDED == 4);
+SAME(version, WP_VERSION_NUMBER == WP_VERSION_MAJOR * 1000000 + WP_VERSION_MINOR * 1000 + WP_VERSION_PATCH);

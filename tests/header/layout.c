@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The structs that cross the border have no implicit padding (compiled with -Werror=padded), end on a multiple of 8
+ * bytes on every target, and on 64-bit ones lie exactly so. They may only grow at their end.
+ */
+#include "workerpool.h"
+
+#define SAME(line, condition) typedef char same_##line[(condition) ? 1 : -1]
+#define NAMED(line, condition) SAME(line, condition)
+#define IS(condition) NAMED(__LINE__, condition)
+
+#define MULTIPLE_OF_8(type) IS(sizeof(type) % 8 == 0 && offsetof(type, struct_size) == 0)
+MULTIPLE_OF_8(wp_options);
+MULTIPLE_OF_8(wp_outcome);
+MULTIPLE_OF_8(wp_task);
+MULTIPLE_OF_8(wp_stats);
+MULTIPLE_OF_8(wp_shutdown_report);
+
+#if UINTPTR_MAX == UINT64_MAX
+#define SIZE(type, bytes) IS(sizeof(type) == (bytes))
+#define AT(type, field, offset) IS(offsetof(type, field) == (offset))
+
+AT(wp_options, name, 8);
+AT(wp_options, workers, 16);
+AT(wp_options, capacity, 20);
+AT(wp_options, mode, 24);
+AT(wp_options, reserved, 28);
+AT(wp_options, stack_size, 32);
+AT(wp_options, on_thread_start, 40);
+AT(wp_options, on_thread_stop, 48);
+AT(wp_options, thread_arg, 56);
+AT(wp_options, reserved_pointer, 64);
+SIZE(wp_options, 72);
+
+AT(wp_outcome, label, 8);
+AT(wp_outcome, fate, 16);
+AT(wp_outcome, status, 20);
+AT(wp_outcome, worker, 24);
+AT(wp_outcome, reserved, 28);
+SIZE(wp_outcome, 32);
+
+AT(wp_task, run, 8);
+AT(wp_task, arg, 16);
+AT(wp_task, end, 24);
+AT(wp_task, label, 32);
+AT(wp_task, reserved_pointer, 40);
+SIZE(wp_task, 48);
+
+AT(wp_stats, footprint, 8);
+AT(wp_stats, workers, 16);
+AT(wp_stats, capacity, 20);
+AT(wp_stats, exact, 24);
+AT(wp_stats, closed, 28);
+AT(wp_stats, accepted, 32);
+AT(wp_stats, ran, 40);
+AT(wp_stats, failed, 48);
+AT(wp_stats, cancelled, 56);
+AT(wp_stats, expired, 64);
+AT(wp_stats, discarded, 72);
+AT(wp_stats, queued, 80);
+AT(wp_stats, running, 88);
+AT(wp_stats, refused, 96);
+AT(wp_stats, waits, 104);
+AT(wp_stats, wait_ns, 112);
+AT(wp_stats, waiting, 120);
+SIZE(wp_stats, 128);
+
+AT(wp_shutdown_report, reserved, 8);
+AT(wp_shutdown_report, queued, 16);
+AT(wp_shutdown_report, running, 24);
+AT(wp_shutdown_report, discarded, 32);
+SIZE(wp_shutdown_report, 40);
+#endif
