@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+#
+# Short names for what is done here every day; `make` lists them. Everything built lies under BUILD. To build and install
+# the library for use, CMake alone is enough: README.md tells how.
+
+BUILD := build
+DIR := /usr/share
+
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+CMAKE_DIR := $(BUILD)/cmake
+CONFIGURE := cmake -S . -B $(CMAKE_DIR) -DCMAKE_BUILD_TYPE=Release
+TREEHASH := $(CMAKE_DIR)/examples/c/treehash
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help run test models mutants header lint clean build
+
+help: ## what there is to make (this text)
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+run: ## the example treehash on every file under DIR (/usr/share), checked by sha256sum
+	@scripts/setup run
+	$(CONFIGURE)
+	cmake --build $(CMAKE_DIR) --parallel $(JOBS) --target example_c_treehash
+	@scripts/run-treehash $(TREEHASH) "$(DIR)" $(BUILD)/manifest.sha256
+
+test: ## all tests: Rust, models, C, C++, header, ABI, packages, examples
+	@scripts/setup test
+	@$(MAKE) build
+	@scripts/test $(BUILD)
+
+build: ## the libraries, examples and test programs, in BUILD/cmake
+	$(CONFIGURE)
+	cmake --build $(CMAKE_DIR) --parallel $(JOBS)
+
+models: ## the concurrency models in their full form (make test runs a bounded one)
+	@mkdir -p $(BUILD)
+	@scripts/models $(BUILD) 3
+
+mutants: ## do the tests notice when the library is broken on purpose?
+	@scripts/setup test
+	@scripts/mutants
+
+header: ## renew include/workerpool.h from src/ffi
+	@scripts/check-header --renew $(BUILD)/cargo-header
+
+lint: ## format, lints and Rust documentation; no warning passes
+	cargo fmt --check
+	cargo clippy --locked --all-targets --target-dir $(BUILD)/lint -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items --target-dir $(BUILD)/lint
+
+clean: ## remove what was built
+	rm -rf $(BUILD)

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+#
+# The programs lie in the build tree as their sources lie here: examples/c/treehash, examples/cpp/01_hello …
+
+set(examples
+    c/01_hello.c c/02_backpressure.c c/03_shutdown.c c/04_errors.c c/service.c
+    cpp/01_hello.cpp cpp/02_backpressure.cpp cpp/03_errors.cpp)
+
+find_package(OpenSSL COMPONENTS Crypto)
+if(OpenSSL_FOUND)
+    list(APPEND examples c/treehash.c)
+else()
+    message(STATUS "workerpool: no OpenSSL headers, so examples/c/treehash is left out")
+endif()
+
+foreach(source IN LISTS examples)
+    cmake_path(GET source PARENT_PATH directory)
+    cmake_path(GET source STEM name)
+    set(target example_${directory}_${name})
+    workerpool_program(${target} "${PROJECT_SOURCE_DIR}/examples/${source}" workerpool::workerpool)
+    set_target_properties(${target} PROPERTIES
+        OUTPUT_NAME ${name}
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples/${directory}")
+    if(name STREQUAL "treehash")
+        target_link_libraries(${target} PRIVATE OpenSSL::Crypto)
+    endif()
+endforeach()

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+#
+# c.NAME.shared, c.NAME.static     each program of tests/c (and cpp.… of tests/cpp), linked to either library
+# programs.NAME                    the examples, driven by tests/programs/NAME.py
+# header.…, abi, consumer           what a compiler, a linker and a user see of the library
+#
+# 77 means skipped. Every test has a limit of time: one that hangs is a failure, not a stuck run.
+
+file(GLOB test_sources CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/tests"
+    "${PROJECT_SOURCE_DIR}/tests/c/*.c" "${PROJECT_SOURCE_DIR}/tests/cpp/*.cpp")
+foreach(source IN LISTS test_sources)
+    cmake_path(GET source PARENT_PATH language)
+    cmake_path(GET source STEM name)
+    foreach(kind IN ITEMS shared static)
+        set(target test_${language}_${name}_${kind})
+        workerpool_program(${target} "${PROJECT_SOURCE_DIR}/tests/${source}" workerpool::${kind})
+        set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/${language}")
+        add_test(NAME ${language}.${name}.${kind} COMMAND ${target})
+        set_tests_properties(${language}.${name}.${kind} PROPERTIES TIMEOUT 120)
+    endforeach()
+endforeach()
+
+function(workerpool_script name timeout)
+    add_test(NAME ${name} COMMAND ${ARGN})
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout})
+endfunction()
+
+set(tests "${PROJECT_SOURCE_DIR}/tests")
+set(scripts "${PROJECT_SOURCE_DIR}/scripts")
+
+if(TARGET example_c_treehash)
+    foreach(name IN ITEMS examples signals treehash_trees)
+        # -B: no __pycache__ in the source tree.
+        workerpool_script(programs.${name} 600 python3 -B "${tests}/programs/${name}.py" "${PROJECT_BINARY_DIR}/examples")
+    endforeach()
+endif()
+
+workerpool_script(header.text 60 "${tests}/header/text")
+workerpool_script(header.gcc 120 "${tests}/header/compile" gcc g++)
+workerpool_script(header.clang 120 "${tests}/header/compile" clang clang++)
+workerpool_script(header.generated 600 "${scripts}/check-header" "${PROJECT_BINARY_DIR}/cargo-header")
+workerpool_script(abi 600 "${scripts}/check-abi" "${PROJECT_BINARY_DIR}")
+workerpool_script(consumer 600 "${tests}/consumer/run" "${PROJECT_BINARY_DIR}/consumer")
+
+get_property(all_tests DIRECTORY PROPERTY TESTS)
+set_tests_properties(${all_tests} PROPERTIES SKIP_RETURN_CODE 77)
