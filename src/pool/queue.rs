@@ -325,10 +325,10 @@ impl<J: Job> Queue<J> {
         }
     }
 
-    /// As [`Queue::ask_for_room`] for those who stay in line: whether the first of them should be let go at once.
+    /// For the next at the door, which sleeps: true if there is room enough for it to be woken now; if not, a take will say so.
     pub fn ask_for_enough_room(&self) -> bool {
-        let head = self.head.0.fetch_or(WAITING, Ordering::AcqRel) & POSITION;
-        self.has_enough_room(head)
+        self.has_enough_room(self.head.0.load(Ordering::Acquire) & POSITION)
+            || self.has_enough_room(self.head.0.fetch_or(WAITING, Ordering::AcqRel) & POSITION)
     }
 }
 
