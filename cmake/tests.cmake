@@ -2,7 +2,7 @@
 #
 # c.NAME.shared, c.NAME.static     each program of tests/c (and cpp.… of tests/cpp), linked to either library
 # programs.NAME                    the examples, driven by tests/programs/NAME.py
-# header.…, abi, consumer           what a compiler, a linker and a user see of the library
+# header.…, abi, readme, consumer   what a compiler, a linker and a user see of the library
 #
 # 77 means skipped. Every test has a limit of time: one that hangs is a failure, not a stuck run.
 
@@ -28,10 +28,15 @@ endfunction()
 set(tests "${PROJECT_SOURCE_DIR}/tests")
 set(scripts "${PROJECT_SOURCE_DIR}/scripts")
 
-if(TARGET example_c_treehash)
+if(WORKERPOOL_BUILD_EXAMPLES)
     foreach(name IN ITEMS examples signals treehash_trees)
-        # -B: no __pycache__ in the source tree.
-        workerpool_script(programs.${name} 600 python3 -B "${tests}/programs/${name}.py" "${PROJECT_BINARY_DIR}/examples")
+        if(TARGET example_c_treehash)
+            # -B: no __pycache__ in the source tree.
+            set(run python3 -B "${tests}/programs/${name}.py" "${PROJECT_BINARY_DIR}/examples")
+        else()
+            set(run sh -c "echo 'skipped: treehash (install libssl-dev)' && exit 77")
+        endif()
+        workerpool_script(programs.${name} 600 ${run})
     endforeach()
 endif()
 
@@ -40,6 +45,7 @@ workerpool_script(header.gcc 120 "${tests}/header/compile" gcc g++)
 workerpool_script(header.clang 120 "${tests}/header/compile" clang clang++)
 workerpool_script(header.generated 600 "${scripts}/check-header" "${PROJECT_BINARY_DIR}/cargo-header")
 workerpool_script(abi 600 "${scripts}/check-abi" "${PROJECT_BINARY_DIR}")
+workerpool_script(readme 60 "${tests}/header/readme" "${PROJECT_BINARY_DIR}")
 workerpool_script(consumer 600 "${tests}/consumer/run" "${PROJECT_BINARY_DIR}/consumer")
 
 get_property(all_tests DIRECTORY PROPERTY TESTS)

@@ -10,6 +10,7 @@
  *
  * Returns. A function that can fail returns an int: WP_OK (0) or one of the negative WP_E… codes; there is no other
  * error state, errno is not used and may change. A call that fails has done nothing, unless its text says otherwise.
+ * Everything here is there since 0.1, unless its text says otherwise.
  *
  * One fate. Every accepted task ends exactly once: it ran, or it was discarded by a shutdown. Its `end` callback, if it
  * has one, is called exactly once with that outcome. A submit that returns an error accepted nothing.
@@ -17,18 +18,27 @@
  * Threads. Every function may be called by any thread at any time, except where its text says otherwise; wp_destroy()
  * must be the last call on its pool. No function may be called in a signal handler.
  *
- * Inside callbacks (a task, an `end`, a thread hook) of a pool, on that same pool: wp_try_submit(), wp_stats_get(),
- * wp_now() and any submit that finds room work as everywhere. A submit that would have to wait, wp_wait_idle(),
- * wp_shutdown(), wp_shutdown_for() and wp_destroy() return WP_EDEADLK at once. No callback is ever called with a lock of
- * the library held. A callback must return: leaving it by longjmp or by ending its thread is undefined, and a
- * C++ exception that leaves it ends the process.
+ * Inside callbacks of a pool (a task, an `end`, a thread hook) no call on that same pool waits:
+ *
+ *                                       room       queue full     pool closed
+ *     wp_try_submit()                   WP_OK      WP_EFULL       WP_ECLOSED
+ *     a submit with a timeout of 0      WP_OK      WP_ETIMEDOUT   WP_ECLOSED
+ *     wp_submit(), longer timeouts      WP_OK      WP_EDEADLK     WP_ECLOSED
+ *     wp_wait_idle(), wp_shutdown(), wp_shutdown_for(), wp_destroy(): WP_EDEADLK, whatever the timeout
+ *     wp_stats_get(), wp_now(), calls on other pools and those without a pool: as everywhere
+ *
+ * The `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
+ * other's pool can deadlock; that is not detected. No callback is ever called with a lock of the library held.
+ *
+ * A callback must return: leaving it by longjmp or by ending its thread is undefined, and a C++ exception that leaves it
+ * ends the process. A worker's thread-local destructors run after its last callback; they must not call on its pool.
  *
  * Signals. The workers block every asynchronous signal but SIGPROF, so signals are taken by the program's own threads.
  * No call returns early because of a signal.
  *
  * Fork. The workers stay in the parent. In the child each call on a pool made before returns WP_EFORKED at once, no task
- * ends there and no callback is called; wp_destroy() frees the memory; new pools can be made. A task that
- * forks must exec or _exit in the child.
+ * ends there and no callback is called; wp_destroy() frees the memory, and wp_now() still tells the time; new pools
+ * can be made. A task that forks must exec or _exit in the child.
  *
  * Memory. A pool allocates when it is made (wp_footprint() tells how much) and never again.
  *
@@ -93,35 +103,39 @@
 #define WP_ETHREAD -3
 
 /**
- * The queue is full, and the call does not wait. Nothing was accepted: try again later, or use wp_submit().
+ * The queue is full, and wp_try_submit() does not wait. Nothing was accepted: try again later, or use wp_submit(). No
+ * other call returns this: the submits with a timeout say WP_ETIMEDOUT, also when that is 0.
  */
 #define WP_EFULL -4
 
 /**
- * The time is up. A submit accepted nothing; a wait or a shutdown may simply be called again.
+ * The time is up; with a timeout of 0 that is at once. A submit accepted nothing; a wait or a shutdown may simply be
+ * called again.
  */
 #define WP_ETIMEDOUT -5
 
 /**
- * The pool has been shut down (or is being shut down): it accepts nothing any more.
+ * The pool has been shut down (or is being shut down): it accepts nothing any more. A submit says this before all that
+ * the queue might say, also inside a callback.
  */
 #define WP_ECLOSED -6
 
 /**
  * The calling thread is inside a callback of this pool, and the call would have to wait for that very callback or
- * for the room that it takes up. Nothing was done: use wp_try_submit(), or make the call from another thread.
+ * for the room that it takes up. Nothing was done: use wp_try_submit(), or make the call from another thread. The top of
+ * this file has the table of what may be called there.
  */
 #define WP_EDEADLK -7
 
 /**
  * The process forked after this pool was made, and this is the child: the workers live in the parent. Only
- * wp_destroy() does anything here; make a new pool.
+ * wp_destroy() does anything to this pool here; make a new one.
  */
 #define WP_EFORKED -8
 
 /**
  * The library found a fault of its own in this pool. The pool can't be used any more and its memory is left
- * alone; other pools are not affected. Please report it.
+ * alone; other pools are not affected. Every function that returns a code may return this one. Please report it.
  */
 #define WP_EPANIC -9
 
@@ -152,7 +166,7 @@
 #define WP_WORKERS_MAX 4096
 
 /**
- * The stack of a worker, in bytes, when the options say 0: 2 MiB, the same on every system.
+ * The `stack_size`, in bytes, when the options say 0: 2 MiB, the same on every system.
  */
 #define WP_STACK_DEFAULT 2097152
 
@@ -182,7 +196,8 @@
 #define WP_SHUTDOWN_DRAIN 0
 
 /**
- * wp_shutdown_for(): run only what has already started; every task still queued meets the fate WP_FATE_DISCARDED.
+ * wp_shutdown_for(): discard what is queued (the fate WP_FATE_DISCARDED) instead of running it; only what
+ * has started runs to its end.
  */
 #define WP_SHUTDOWN_CANCEL 1
 
@@ -217,8 +232,9 @@ typedef struct wp_context wp_context;
 typedef struct wp_pool wp_pool;
 
 /**
- * A callback for the start or the end of a worker thread: the worker's index (0 to workers-1) and the options'
- * `thread_arg`. It runs on that worker, outside every lock of the library.
+ * A callback for the start or the end of a worker thread, a thread hook: the worker's index (0 to workers-1) and the
+ * options' `thread_arg`. It runs on that worker, outside every lock of the library; those of several workers may run at
+ * the same time. It must return as a wp_run_fn must.
  */
 typedef void (*wp_thread_fn)(uint32_t worker, void *arg);
 
@@ -250,31 +266,34 @@ typedef struct wp_options {
      */
     uint32_t capacity;
     /**
-     * WP_MODE_THREADS.
+     * WP_MODE_THREADS. WP_MODE_MANUAL: reserved, WP_ENOTSUP. Any other number: WP_EINVAL.
      */
     uint32_t mode;
     /**
-     * Must be 0.
+     * Must be 0 (else WP_ENOTSUP).
      */
     uint32_t reserved;
     /**
-     * The stack of each worker in bytes, at least WP_STACK_MIN; rounded up to whole pages. 0: WP_STACK_DEFAULT.
+     * The stack of each worker in bytes, WP_STACK_MIN or more. Each gets at least this much: it is rounded up to whole
+     * pages, and the C library may round further or hand out a bigger one that it has kept from an ended thread;
+     * the thread-local variables may lie in it. 0: WP_STACK_DEFAULT.
      */
     uint64_t stack_size;
     /**
-     * Called on each worker before its first task; NULL: nothing.
+     * Called on each worker before its first task, once; NULL: nothing. wp_create() does not wait for it, so it may
+     * run before the caller of wp_create() has the pool.
      */
     wp_thread_fn on_thread_start;
     /**
-     * Called on each worker after its last task, before a shutdown returns; NULL: nothing.
+     * Called on each worker after its last task, once, before a shutdown returns WP_OK; NULL: nothing.
      */
     wp_thread_fn on_thread_stop;
     /**
-     * Handed to both callbacks.
+     * Handed to both hooks; the library never looks into it.
      */
     void *thread_arg;
     /**
-     * Must be NULL.
+     * Must be NULL (else WP_ENOTSUP).
      */
     void *reserved_pointer;
 } wp_options;
@@ -295,7 +314,7 @@ typedef struct wp_outcome {
      */
     size_t struct_size;
     /**
-     * The task's label.
+     * The task's label, or NULL.
      */
     const char *label;
     /**
@@ -307,7 +326,7 @@ typedef struct wp_outcome {
      */
     int32_t status;
     /**
-     * The worker that ran it, or WP_NO_WORKER.
+     * The index of the worker that ran it; WP_NO_WORKER if none did.
      */
     uint32_t worker;
     /**
@@ -318,7 +337,8 @@ typedef struct wp_outcome {
 
 /**
  * Told once, and only once, how an accepted task ended; after that the library never touches `arg` again. It runs on
- * the worker that ran the task, or on the thread whose shutdown discarded it. `outcome` is valid during the call.
+ * the worker that ran the task, or on the thread whose shutdown discarded it. `outcome` is valid during the call. It must
+ * return as a wp_run_fn must.
  */
 typedef void (*wp_end_fn)(const struct wp_outcome *outcome, void *arg);
 
@@ -349,7 +369,7 @@ typedef struct wp_task {
      */
     const char *label;
     /**
-     * Must be NULL.
+     * Must be NULL (else WP_ENOTSUP).
      */
     void *reserved_pointer;
 } wp_task;
@@ -359,8 +379,10 @@ typedef struct wp_task {
  * `accepted = ran + cancelled + expired + discarded + queued + running`.
  *
  * Counters only grow. `queued` and `running` are differences of counters that were read one after the other, so under
- * traffic they may exceed the pool's limits by what happened meanwhile; `exact` says that nothing did. Sized like
- * wp_options; on output the library writes at most `struct_size` bytes. Since 0.1.
+ * traffic they may exceed the pool's limits by what happened meanwhile; `exact` says that nothing did.
+ *
+ * `struct_size` is set by the caller and says how far the library may write; what lies beyond, and what a later version
+ * would write, is left alone. Since 0.1.
  */
 typedef struct wp_stats {
     /**
@@ -380,7 +402,8 @@ typedef struct wp_stats {
      */
     uint32_t capacity;
     /**
-     * 1: nothing moved while this snapshot was read, so that all its figures belong to one instant. Else 0.
+     * 1: no task moved while this snapshot was read, so that `accepted`, the fates, `queued` and `running` belong to one
+     * instant. Else 0. (`failed`, and the figures from `refused` on, may be of a moment before or after.)
      */
     uint32_t exact;
     /**
@@ -388,7 +411,7 @@ typedef struct wp_stats {
      */
     uint32_t closed;
     /**
-     * Tasks accepted since create.
+     * Tasks accepted since wp_create().
      */
     uint64_t accepted;
     /**
@@ -420,11 +443,11 @@ typedef struct wp_stats {
      */
     uint64_t running;
     /**
-     * Submits refused because the queue was full (WP_EFULL, WP_ETIMEDOUT, WP_EDEADLK).
+     * Submits refused because the queue was full (WP_EFULL, WP_ETIMEDOUT, WP_EDEADLK; not WP_ECLOSED).
      */
     uint64_t refused;
     /**
-     * Submits that had to wait for room.
+     * Submits that had to wait for room, whatever came of it: one that gave up counts here and in `refused`.
      */
     uint64_t waits;
     /**
@@ -432,13 +455,14 @@ typedef struct wp_stats {
      */
     uint64_t wait_ns;
     /**
-     * Submitters waiting for room now.
+     * Submitters waiting for room now, in line as wp_submit() tells.
      */
     uint64_t waiting;
 } wp_stats;
 
 /**
- * What a shutdown has left to do when it returns, and what it has done. Sized like wp_stats. Since 0.1.
+ * What a shutdown has left to do when it returns, and what it has done. It is read after the time was up, so that
+ * `queued` and `running` may both be 0 already. Sized like wp_stats. Since 0.1.
  */
 typedef struct wp_shutdown_report {
     /**
@@ -464,8 +488,8 @@ typedef struct wp_shutdown_report {
 } wp_shutdown_report;
 
 /**
- * What a simple task does. It must return (not exit the thread, not longjmp out); a C++ exception that leaves it
- * ends the process.
+ * What a simple task does, with the `arg` of its submit. It must return (not exit the thread, not longjmp out); a C++
+ * exception that leaves it ends the process.
  */
 typedef void (*wp_run_fn)(void *arg);
 
@@ -498,10 +522,11 @@ int wp_options_init(struct wp_options *options,
  * Tells how many bytes of memory wp_create() will ask for with these options, before anything is made: the queue,
  * the workers' records and the system's own record of each thread. Nothing else is allocated later, whatever the
  * pool does. The workers' stacks come on top (workers times stack size, of address space: the system commits what
- * is used).
+ * is used), and the first pool of a process maps one page that all share.
  *
- * Returns WP_OK, and the bytes in `*bytes`; WP_EINVAL, WP_ENOTSUP: as wp_create() would. On failure `*bytes` is
- * left alone.
+ * `options`: NULL means all defaults. `bytes`: receives the number; left alone on failure.
+ *
+ * Returns WP_OK; WP_EINVAL: `bytes` is NULL, or the options are what wp_create() refuses; WP_ENOTSUP: as wp_create().
  * Thread safety: any thread. Blocks: never (with `workers` 0 it reads the system's figures). Since 0.1.
  */
 WP_API
@@ -517,8 +542,9 @@ int wp_footprint(const struct wp_options *options,
 WP_API int wp_task_init(struct wp_task *task, size_t struct_size);
 
 /**
- * The index of the worker that runs this task, 0 to workers-1: for scratch space per worker. WP_NO_WORKER when the
- * task runs on a thread that is not the pool's own, or `context` is NULL.
+ * The index of the worker that runs this task, 0 to workers-1: for scratch space per worker. How many workers there are
+ * is told by wp_stats_get() (`workers`). WP_NO_WORKER when the task runs on a thread that is not the pool's own, or
+ * `context` is NULL.
  *
  * Thread safety: only inside the task. Blocks: never. Since 0.1.
  */
@@ -556,10 +582,12 @@ int wp_shutdown_report_init(struct wp_shutdown_report *report,
  *
  * `options`: NULL means all defaults. Everything in it is copied. `pool`: receives the new pool; left alone on failure.
  *
- * Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of range, `struct_size` is wrong; WP_ENOTSUP: a field or a
- * mode that this version does not know; WP_ENOMEM; WP_ETHREAD: a thread could not be started (those that were are
- * stopped again, with their callbacks).
- * Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does. Since 0.1.
+ * Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of its range, `mode` is unknown, `struct_size` is wrong;
+ * WP_ENOTSUP: `mode` is WP_MODE_MANUAL, a reserved field is set, or a field that this version does not know;
+ * WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started
+ * (those that were are stopped again, with their hooks).
+ * Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does; with
+ * WP_ETHREAD also until the threads that were started have ended. Since 0.1.
  */
 WP_API
 WP_MUST_USE
@@ -568,14 +596,18 @@ int wp_create(const struct wp_options *options,
 
 /**
  * Hands a task to the pool: some worker will call `run(arg)` once. While the queue is full the call waits for room:
- * that is how a fast producer is held back. Tasks start in the order in which they were accepted.
+ * that is how a fast producer is held back. The workers take the tasks in the order in which they were accepted.
+ *
+ * A submit that finds room takes it, whether others wait or not. Those that wait are let in in the order in which they
+ * came, when a quarter of the queue is free, so that one switch between threads serves several tasks. That moment may
+ * never come (what the running tasks wait for may be this very caller), so each that waits looks for itself too, after
+ * 1 ms and then at doubling intervals up to 1 s: the first in line takes whatever room there is then.
  *
  * Returns WP_OK: accepted, the task will run unless a shutdown discards it. On any error nothing was accepted, and
  * `arg` is still the caller's. WP_EINVAL: `pool` or `run` is NULL; WP_ECLOSED: a shutdown has begun, also while the
  * call waited; WP_EDEADLK: the queue is full and the caller is inside a callback of this pool; WP_EFORKED; WP_EPANIC.
- * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full; when it had to
- * wait it is let in, in order, once a quarter of the queue is free (or, with less room, after a moment: 1 ms at
- * first, then growing). Allocates nothing. Since 0.1.
+ * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full. Allocates nothing.
+ * Since 0.1.
  */
 WP_API
 WP_MUST_USE
@@ -594,8 +626,12 @@ WP_API WP_MUST_USE int wp_try_submit(struct wp_pool *pool, wp_run_fn run, void *
 /**
  * wp_submit() that waits at most `timeout_ns` nanoseconds for room (WP_FOREVER: without limit).
  *
- * Returns as wp_submit(), and WP_ETIMEDOUT when there was no room in time; with a timeout of 0 that is at once (and
- * never WP_EDEADLK). It never times out while there is room.
+ * It waits in the same line as wp_submit(). When its time is up it tries once more, wherever it stands, so it never
+ * times out while there is room. Each call begins at the end of the line: who cuts one long wait into several short
+ * ones loses the place each time, and each of them counts in `wp_stats.waits` and `wp_stats.refused`.
+ *
+ * Returns as wp_submit(), and WP_ETIMEDOUT when there was no room in time. With a timeout of 0 that is at once, also
+ * inside a callback (never WP_EDEADLK, and never WP_EFULL, which only wp_try_submit() returns).
  * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
  * Allocates nothing. Since 0.1.
  */
@@ -610,10 +646,11 @@ int wp_submit_for(struct wp_pool *pool,
  * Hands a full task to the pool: one that returns a status, can ask its context, and has an `end` callback that learns
  * its fate. Waits for room like wp_submit_for().
  *
- * `task` is copied. `timeout_ns`: 0 does not wait, WP_FOREVER waits without limit.
+ * `task` is copied. `timeout_ns`: nanoseconds; 0 does not wait (WP_ETIMEDOUT when the queue is full, not WP_EFULL),
+ * WP_FOREVER waits without limit.
  *
- * Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: it
- * sets a field that this version does not know. On any error `end` is not called.
+ * Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: its
+ * reserved field is set, or one that this version does not know. On any error `end` is not called.
  * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
  * Allocates nothing. Since 0.1.
  */
@@ -629,7 +666,7 @@ int wp_submit_task(struct wp_pool *pool,
  *
  * Returns WP_OK; WP_ETIMEDOUT: not so within `timeout_ns` nanoseconds (0: only looks; WP_FOREVER: no limit);
  * WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of this pool; WP_EFORKED; WP_EPANIC.
- * Thread safety: any thread. Blocks: up to the timeout. Since 0.1.
+ * Thread safety: any thread, also during and after a shutdown. Blocks: up to the timeout. Since 0.1.
  */
 WP_API
 WP_MUST_USE
@@ -638,15 +675,15 @@ int wp_wait_idle(struct wp_pool *pool,
 
 /**
  * Closes the pool, runs everything that it had accepted, and stops its threads. After WP_OK no task runs or ever will,
- * no callback of the pool either, and everything that they used may be freed. The same as
+ * no callback of the pool either, its threads are gone, and everything that they used may be freed. The same as
  * wp_shutdown_for(pool, WP_SHUTDOWN_DRAIN, WP_FOREVER, NULL).
  *
  * From the moment it begins every submit is refused with WP_ECLOSED, and those that wait for room are woken with it.
  *
  * Returns WP_OK, also when the pool was shut down before; WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of
  * this pool (nothing was closed); WP_EFORKED; WP_EPANIC.
- * Thread safety: any thread, several at once too: each returns when all is over. Blocks: until all tasks have ended.
- * Since 0.1.
+ * Thread safety: any thread, several at once too: each returns when all is over. Blocks: until all tasks have ended and
+ * all threads are gone. Since 0.1.
  */
 WP_API
 int wp_shutdown(struct wp_pool *pool);
@@ -654,10 +691,11 @@ int wp_shutdown(struct wp_pool *pool);
 /**
  * wp_shutdown() with a mode, a limit of time and a report.
  *
- * `mode`: WP_SHUTDOWN_DRAIN runs what is queued; WP_SHUTDOWN_CANCEL discards what is queued: each such task's `end` is
- * called with WP_FATE_DISCARDED on the calling thread (whatever the timeout: nothing accepted goes without its `end`).
- * Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
- * `timeout_ns`: how long to wait for the end; 0 only begins (or looks), WP_FOREVER has no limit.
+ * `mode`: WP_SHUTDOWN_DRAIN runs what is queued; WP_SHUTDOWN_CANCEL discards what is queued: the `end` of each such task
+ * is called with WP_FATE_DISCARDED on the calling thread, in the order of the queue (first in, first out) and
+ * whatever the timeout: nothing accepted goes without its `end`. No task starts any more. (Of several that cancel at
+ * once one discards, and the others only wait.) Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
+ * `timeout_ns`: nanoseconds to wait for the end; 0 only begins (or looks), WP_FOREVER has no limit.
  * `report`: NULL, or a wp_shutdown_report with its `struct_size` set; filled on WP_OK and WP_ETIMEDOUT.
  *
  * Returns WP_OK: all is over, as after wp_shutdown(); WP_ETIMEDOUT: not yet; the pool is closed but valid, tasks still
@@ -665,10 +703,11 @@ int wp_shutdown(struct wp_pool *pool);
  * report's `struct_size` is wrong; WP_EDEADLK: inside a callback of this pool; these two changed nothing;
  * WP_EFORKED; WP_EPANIC.
  * Thread safety: any thread, several at once too. Blocks: up to the timeout, and for the `end` callbacks that it calls;
- * once all tasks have ended it also waits for the threads' exit, which only their own `on_thread_stop` and
- * thread-local clean-up can delay. Since 0.1.
+ * once all tasks and thread hooks have ended it also waits for the threads' exit, which only their own thread-local
+ * clean-up can delay. Since 0.1.
  */
 WP_API
+WP_MUST_USE
 int wp_shutdown_for(struct wp_pool *pool,
                     uint32_t mode,
                     uint64_t timeout_ns,
@@ -681,7 +720,8 @@ int wp_shutdown_for(struct wp_pool *pool,
  * Returns WP_OK, also for NULL, which does nothing; WP_EDEADLK: inside a callback of this pool, nothing was done;
  * WP_EPANIC: the library found a fault of its own, and the memory is left alone. In the child of a fork it frees what
  * it can without waiting for anything, calls no callback, and returns WP_OK.
- * Thread safety: no other call on this pool at the same time. Blocks: only if the pool was not shut down. Since 0.1.
+ * Thread safety: no other call on this pool at the same time. Blocks: until all tasks have ended and all threads are
+ * gone, unless a shutdown has said WP_OK before. Since 0.1.
  */
 WP_API
 int wp_destroy(struct wp_pool *pool);
@@ -691,16 +731,20 @@ int wp_destroy(struct wp_pool *pool);
  *
  * `stats`: its `struct_size` must be set (WP_STATS_INIT); at most that many bytes are written.
  *
- * Returns WP_OK; WP_EINVAL: `pool` or `stats` is NULL, or its `struct_size` is wrong; WP_EFORKED; WP_EPANIC.
+ * Returns WP_OK; WP_EINVAL: `pool` or `stats` is NULL, or its `struct_size` is wrong; WP_EFORKED; WP_EPANIC. On failure
+ * `*stats` is left alone.
  * Thread safety: any thread, also inside a callback, also after a shutdown. Blocks: never. Since 0.1.
  */
-WP_API WP_MUST_USE int wp_stats_get(const struct wp_pool *pool, struct wp_stats *stats);
+WP_API
+WP_MUST_USE
+int wp_stats_get(const struct wp_pool *pool,
+                 struct wp_stats *stats);
 
 /**
  * The pool's own clock, in nanoseconds: it never goes back, does not move with the wall clock, and begins anywhere.
  * 0 if `pool` is NULL.
  *
- * Thread safety: any thread. Blocks: never. Since 0.1.
+ * Thread safety: any thread, also inside a callback, and in the child of a fork. Blocks: never. Since 0.1.
  */
 WP_API
 uint64_t wp_now(const struct wp_pool *pool);

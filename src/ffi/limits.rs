@@ -8,7 +8,7 @@ pub const WP_CAPACITY_MAX: u32 = 16777216;
 pub const WP_CAPACITY_DEFAULT: u32 = 1024;
 /// The largest number of `workers` of a pool.
 pub const WP_WORKERS_MAX: u32 = 4096;
-/// The stack of a worker, in bytes, when the options say 0: 2 MiB, the same on every system.
+/// The `stack_size`, in bytes, when the options say 0: 2 MiB, the same on every system.
 pub const WP_STACK_DEFAULT: u64 = 2097152;
 /// The smallest `stack_size`, in bytes, that the options may ask for (64 KiB).
 pub const WP_STACK_MIN: u64 = 65536;
@@ -22,7 +22,8 @@ pub const WP_MODE_MANUAL: u32 = 1;
 
 /// wp_shutdown_for(): run everything that was accepted.
 pub const WP_SHUTDOWN_DRAIN: u32 = 0;
-/// wp_shutdown_for(): run only what has already started; every task still queued meets the fate WP_FATE_DISCARDED.
+/// wp_shutdown_for(): discard what is queued (the fate WP_FATE_DISCARDED) instead of running it; only what
+/// has started runs to its end.
 pub const WP_SHUTDOWN_CANCEL: u32 = 1;
 
 /// The task ran; `wp_outcome.status` is what it returned.

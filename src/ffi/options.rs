@@ -8,8 +8,9 @@ use super::sized::{self, Sized as SizedStruct};
 use super::status::{WP_EINVAL, WP_OK};
 use crate::pool::{Config, Error};
 
-/// A callback for the start or the end of a worker thread: the worker's index (0 to workers-1) and the options'
-/// `thread_arg`. It runs on that worker, outside every lock of the library.
+/// A callback for the start or the end of a worker thread, a thread hook: the worker's index (0 to workers-1) and the
+/// options' `thread_arg`. It runs on that worker, outside every lock of the library; those of several workers may run at
+/// the same time. It must return as a wp_run_fn must.
 pub type wp_thread_fn = Option<unsafe extern "C-unwind" fn(worker: u32, arg: *mut c_void)>;
 
 /// How to make a pool. Start from WP_OPTIONS_INIT or wp_options_init(), then set what you need; 0 means "the default"
@@ -31,19 +32,22 @@ pub struct wp_options {
     /// How many tasks may be queued, besides those that run: exactly this many, not rounded; 1 is allowed.
     /// 0: WP_CAPACITY_DEFAULT. At most WP_CAPACITY_MAX.
     pub capacity: u32,
-    /// WP_MODE_THREADS.
+    /// WP_MODE_THREADS. WP_MODE_MANUAL: reserved, WP_ENOTSUP. Any other number: WP_EINVAL.
     pub mode: u32,
-    /// Must be 0.
+    /// Must be 0 (else WP_ENOTSUP).
     pub reserved: u32,
-    /// The stack of each worker in bytes, at least WP_STACK_MIN; rounded up to whole pages. 0: WP_STACK_DEFAULT.
+    /// The stack of each worker in bytes, WP_STACK_MIN or more. Each gets at least this much: it is rounded up to whole
+    /// pages, and the C library may round further or hand out a bigger one that it has kept from an ended thread;
+    /// the thread-local variables may lie in it. 0: WP_STACK_DEFAULT.
     pub stack_size: u64,
-    /// Called on each worker before its first task; NULL: nothing.
+    /// Called on each worker before its first task, once; NULL: nothing. wp_create() does not wait for it, so it may
+    /// run before the caller of wp_create() has the pool.
     pub on_thread_start: wp_thread_fn,
-    /// Called on each worker after its last task, before a shutdown returns; NULL: nothing.
+    /// Called on each worker after its last task, once, before a shutdown returns WP_OK; NULL: nothing.
     pub on_thread_stop: wp_thread_fn,
-    /// Handed to both callbacks.
+    /// Handed to both hooks; the library never looks into it.
     pub thread_arg: *mut c_void,
-    /// Must be NULL.
+    /// Must be NULL (else WP_ENOTSUP).
     pub reserved_pointer: *mut c_void,
 }
 
@@ -65,10 +69,11 @@ pub unsafe extern "C" fn wp_options_init(options: *mut wp_options, struct_size: 
 /// Tells how many bytes of memory wp_create() will ask for with these options, before anything is made: the queue,
 /// the workers' records and the system's own record of each thread. Nothing else is allocated later, whatever the
 /// pool does. The workers' stacks come on top (workers times stack size, of address space: the system commits what
-/// is used).
+/// is used), and the first pool of a process maps one page that all share.
 ///
-/// Returns WP_OK, and the bytes in `*bytes`; WP_EINVAL, WP_ENOTSUP: as wp_create() would. On failure `*bytes` is
-/// left alone.
+/// `options`: NULL means all defaults. `bytes`: receives the number; left alone on failure.
+///
+/// Returns WP_OK; WP_EINVAL: `bytes` is NULL, or the options are what wp_create() refuses; WP_ENOTSUP: as wp_create().
 /// Thread safety: any thread. Blocks: never (with `workers` 0 it reads the system's figures). Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wp_footprint(options: *const wp_options, bytes: *mut u64) -> c_int {

@@ -55,7 +55,7 @@ pub(super) fn footprint(config: &Config) -> u64 {
 
 impl wp_pool {
     fn new(settings: &Settings) -> Result<Box<[wp_pool]>, Error> {
-        let family = fork::family().map_err(|_| Error::Memory)?;
+        let family = fork::family().ok_or(Error::Memory)?;
         // A slice of one: the stable way to a box whose allocation may fail.
         let mut place = Vec::new();
         place.try_reserve_exact(1).map_err(|_| Error::Memory)?;
@@ -132,10 +132,12 @@ unsafe fn on_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -> c_int) ->
 ///
 /// `options`: NULL means all defaults. Everything in it is copied. `pool`: receives the new pool; left alone on failure.
 ///
-/// Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of range, `struct_size` is wrong; WP_ENOTSUP: a field or a
-/// mode that this version does not know; WP_ENOMEM; WP_ETHREAD: a thread could not be started (those that were are
-/// stopped again, with their callbacks).
-/// Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does. Since 0.1.
+/// Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of its range, `mode` is unknown, `struct_size` is wrong;
+/// WP_ENOTSUP: `mode` is WP_MODE_MANUAL, a reserved field is set, or a field that this version does not know;
+/// WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started
+/// (those that were are stopped again, with their hooks).
+/// Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does; with
+/// WP_ETHREAD also until the threads that were started have ended. Since 0.1.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wp_create(options: *const wp_options, pool: *mut *mut wp_pool) -> c_int {
@@ -161,14 +163,18 @@ pub unsafe extern "C" fn wp_create(options: *const wp_options, pool: *mut *mut w
 }
 
 /// Hands a task to the pool: some worker will call `run(arg)` once. While the queue is full the call waits for room:
-/// that is how a fast producer is held back. Tasks start in the order in which they were accepted.
+/// that is how a fast producer is held back. The workers take the tasks in the order in which they were accepted.
+///
+/// A submit that finds room takes it, whether others wait or not. Those that wait are let in in the order in which they
+/// came, when a quarter of the queue is free, so that one switch between threads serves several tasks. That moment may
+/// never come (what the running tasks wait for may be this very caller), so each that waits looks for itself too, after
+/// 1 ms and then at doubling intervals up to 1 s: the first in line takes whatever room there is then.
 ///
 /// Returns WP_OK: accepted, the task will run unless a shutdown discards it. On any error nothing was accepted, and
 /// `arg` is still the caller's. WP_EINVAL: `pool` or `run` is NULL; WP_ECLOSED: a shutdown has begun, also while the
 /// call waited; WP_EDEADLK: the queue is full and the caller is inside a callback of this pool; WP_EFORKED; WP_EPANIC.
-/// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full; when it had to
-/// wait it is let in, in order, once a quarter of the queue is free (or, with less room, after a moment: 1 ms at
-/// first, then growing). Allocates nothing. Since 0.1.
+/// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full. Allocates nothing.
+/// Since 0.1.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wp_submit(pool: *mut wp_pool, run: wp_run_fn, arg: *mut c_void) -> c_int {
@@ -189,8 +195,12 @@ pub unsafe extern "C" fn wp_try_submit(pool: *mut wp_pool, run: wp_run_fn, arg: 
 
 /// wp_submit() that waits at most `timeout_ns` nanoseconds for room (WP_FOREVER: without limit).
 ///
-/// Returns as wp_submit(), and WP_ETIMEDOUT when there was no room in time; with a timeout of 0 that is at once (and
-/// never WP_EDEADLK). It never times out while there is room.
+/// It waits in the same line as wp_submit(). When its time is up it tries once more, wherever it stands, so it never
+/// times out while there is room. Each call begins at the end of the line: who cuts one long wait into several short
+/// ones loses the place each time, and each of them counts in `wp_stats.waits` and `wp_stats.refused`.
+///
+/// Returns as wp_submit(), and WP_ETIMEDOUT when there was no room in time. With a timeout of 0 that is at once, also
+/// inside a callback (never WP_EDEADLK, and never WP_EFULL, which only wp_try_submit() returns).
 /// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
 /// Allocates nothing. Since 0.1.
 #[must_use]
@@ -219,10 +229,11 @@ unsafe fn submit_plain(pool: *mut wp_pool, run: wp_run_fn, arg: *mut c_void, wai
 /// Hands a full task to the pool: one that returns a status, can ask its context, and has an `end` callback that learns
 /// its fate. Waits for room like wp_submit_for().
 ///
-/// `task` is copied. `timeout_ns`: 0 does not wait, WP_FOREVER waits without limit.
+/// `task` is copied. `timeout_ns`: nanoseconds; 0 does not wait (WP_ETIMEDOUT when the queue is full, not WP_EFULL),
+/// WP_FOREVER waits without limit.
 ///
-/// Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: it
-/// sets a field that this version does not know. On any error `end` is not called.
+/// Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: its
+/// reserved field is set, or one that this version does not know. On any error `end` is not called.
 /// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
 /// Allocates nothing. Since 0.1.
 #[must_use]
@@ -241,7 +252,7 @@ pub unsafe extern "C" fn wp_submit_task(pool: *mut wp_pool, task: *const wp_task
 ///
 /// Returns WP_OK; WP_ETIMEDOUT: not so within `timeout_ns` nanoseconds (0: only looks; WP_FOREVER: no limit);
 /// WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of this pool; WP_EFORKED; WP_EPANIC.
-/// Thread safety: any thread. Blocks: up to the timeout. Since 0.1.
+/// Thread safety: any thread, also during and after a shutdown. Blocks: up to the timeout. Since 0.1.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wp_wait_idle(pool: *mut wp_pool, timeout_ns: u64) -> c_int {
@@ -250,15 +261,15 @@ pub unsafe extern "C" fn wp_wait_idle(pool: *mut wp_pool, timeout_ns: u64) -> c_
 }
 
 /// Closes the pool, runs everything that it had accepted, and stops its threads. After WP_OK no task runs or ever will,
-/// no callback of the pool either, and everything that they used may be freed. The same as
+/// no callback of the pool either, its threads are gone, and everything that they used may be freed. The same as
 /// wp_shutdown_for(pool, WP_SHUTDOWN_DRAIN, WP_FOREVER, NULL).
 ///
 /// From the moment it begins every submit is refused with WP_ECLOSED, and those that wait for room are woken with it.
 ///
 /// Returns WP_OK, also when the pool was shut down before; WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of
 /// this pool (nothing was closed); WP_EFORKED; WP_EPANIC.
-/// Thread safety: any thread, several at once too: each returns when all is over. Blocks: until all tasks have ended.
-/// Since 0.1.
+/// Thread safety: any thread, several at once too: each returns when all is over. Blocks: until all tasks have ended and
+/// all threads are gone. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wp_shutdown(pool: *mut wp_pool) -> c_int {
     // SAFETY: as documented.
@@ -267,10 +278,11 @@ pub unsafe extern "C" fn wp_shutdown(pool: *mut wp_pool) -> c_int {
 
 /// wp_shutdown() with a mode, a limit of time and a report.
 ///
-/// `mode`: WP_SHUTDOWN_DRAIN runs what is queued; WP_SHUTDOWN_CANCEL discards what is queued: each such task's `end` is
-/// called with WP_FATE_DISCARDED on the calling thread (whatever the timeout: nothing accepted goes without its `end`).
-/// Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
-/// `timeout_ns`: how long to wait for the end; 0 only begins (or looks), WP_FOREVER has no limit.
+/// `mode`: WP_SHUTDOWN_DRAIN runs what is queued; WP_SHUTDOWN_CANCEL discards what is queued: the `end` of each such task
+/// is called with WP_FATE_DISCARDED on the calling thread, in the order of the queue (first in, first out) and
+/// whatever the timeout: nothing accepted goes without its `end`. No task starts any more. (Of several that cancel at
+/// once one discards, and the others only wait.) Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
+/// `timeout_ns`: nanoseconds to wait for the end; 0 only begins (or looks), WP_FOREVER has no limit.
 /// `report`: NULL, or a wp_shutdown_report with its `struct_size` set; filled on WP_OK and WP_ETIMEDOUT.
 ///
 /// Returns WP_OK: all is over, as after wp_shutdown(); WP_ETIMEDOUT: not yet; the pool is closed but valid, tasks still
@@ -278,8 +290,9 @@ pub unsafe extern "C" fn wp_shutdown(pool: *mut wp_pool) -> c_int {
 /// report's `struct_size` is wrong; WP_EDEADLK: inside a callback of this pool; these two changed nothing;
 /// WP_EFORKED; WP_EPANIC.
 /// Thread safety: any thread, several at once too. Blocks: up to the timeout, and for the `end` callbacks that it calls;
-/// once all tasks have ended it also waits for the threads' exit, which only their own `on_thread_stop` and
-/// thread-local clean-up can delay. Since 0.1.
+/// once all tasks and thread hooks have ended it also waits for the threads' exit, which only their own thread-local
+/// clean-up can delay. Since 0.1.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wp_shutdown_for(
     pool: *mut wp_pool,
@@ -315,7 +328,8 @@ pub unsafe extern "C" fn wp_shutdown_for(
 /// Returns WP_OK, also for NULL, which does nothing; WP_EDEADLK: inside a callback of this pool, nothing was done;
 /// WP_EPANIC: the library found a fault of its own, and the memory is left alone. In the child of a fork it frees what
 /// it can without waiting for anything, calls no callback, and returns WP_OK.
-/// Thread safety: no other call on this pool at the same time. Blocks: only if the pool was not shut down. Since 0.1.
+/// Thread safety: no other call on this pool at the same time. Blocks: until all tasks have ended and all threads are
+/// gone, unless a shutdown has said WP_OK before. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wp_destroy(pool: *mut wp_pool) -> c_int {
     guard(|| {
@@ -337,7 +351,8 @@ pub unsafe extern "C" fn wp_destroy(pool: *mut wp_pool) -> c_int {
 ///
 /// `stats`: its `struct_size` must be set (WP_STATS_INIT); at most that many bytes are written.
 ///
-/// Returns WP_OK; WP_EINVAL: `pool` or `stats` is NULL, or its `struct_size` is wrong; WP_EFORKED; WP_EPANIC.
+/// Returns WP_OK; WP_EINVAL: `pool` or `stats` is NULL, or its `struct_size` is wrong; WP_EFORKED; WP_EPANIC. On failure
+/// `*stats` is left alone.
 /// Thread safety: any thread, also inside a callback, also after a shutdown. Blocks: never. Since 0.1.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -360,7 +375,7 @@ pub unsafe extern "C" fn wp_stats_get(pool: *const wp_pool, stats: *mut wp_stats
 /// The pool's own clock, in nanoseconds: it never goes back, does not move with the wall clock, and begins anywhere.
 /// 0 if `pool` is NULL.
 ///
-/// Thread safety: any thread. Blocks: never. Since 0.1.
+/// Thread safety: any thread, also inside a callback, and in the child of a fork. Blocks: never. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn wp_now(pool: *const wp_pool) -> u64 {
     if pool.is_null() { 0 } else { clock::now_ns() }

@@ -10,8 +10,10 @@ use crate::pool::{Report, Snapshot};
 /// `accepted = ran + cancelled + expired + discarded + queued + running`.
 ///
 /// Counters only grow. `queued` and `running` are differences of counters that were read one after the other, so under
-/// traffic they may exceed the pool's limits by what happened meanwhile; `exact` says that nothing did. Sized like
-/// wp_options; on output the library writes at most `struct_size` bytes. Since 0.1.
+/// traffic they may exceed the pool's limits by what happened meanwhile; `exact` says that nothing did.
+///
+/// `struct_size` is set by the caller and says how far the library may write; what lies beyond, and what a later version
+/// would write, is left alone. Since 0.1.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wp_stats {
@@ -23,11 +25,12 @@ pub struct wp_stats {
     pub workers: u32,
     /// Tasks that may be queued.
     pub capacity: u32,
-    /// 1: nothing moved while this snapshot was read, so that all its figures belong to one instant. Else 0.
+    /// 1: no task moved while this snapshot was read, so that `accepted`, the fates, `queued` and `running` belong to one
+    /// instant. Else 0. (`failed`, and the figures from `refused` on, may be of a moment before or after.)
     pub exact: u32,
     /// 1 once a shutdown has begun, else 0.
     pub closed: u32,
-    /// Tasks accepted since create.
+    /// Tasks accepted since wp_create().
     pub accepted: u64,
     /// Tasks that ran to their end, their `end` callback included.
     pub ran: u64,
@@ -43,17 +46,18 @@ pub struct wp_stats {
     pub queued: u64,
     /// Tasks that run, or whose `end` callback runs.
     pub running: u64,
-    /// Submits refused because the queue was full (WP_EFULL, WP_ETIMEDOUT, WP_EDEADLK).
+    /// Submits refused because the queue was full (WP_EFULL, WP_ETIMEDOUT, WP_EDEADLK; not WP_ECLOSED).
     pub refused: u64,
-    /// Submits that had to wait for room.
+    /// Submits that had to wait for room, whatever came of it: one that gave up counts here and in `refused`.
     pub waits: u64,
     /// Nanoseconds that those submits waited, added up when each stopped waiting.
     pub wait_ns: u64,
-    /// Submitters waiting for room now.
+    /// Submitters waiting for room now, in line as wp_submit() tells.
     pub waiting: u64,
 }
 
-/// What a shutdown has left to do when it returns, and what it has done. Sized like wp_stats. Since 0.1.
+/// What a shutdown has left to do when it returns, and what it has done. It is read after the time was up, so that
+/// `queued` and `running` may both be 0 already. Sized like wp_stats. Since 0.1.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wp_shutdown_report {

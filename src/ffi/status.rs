@@ -13,20 +13,24 @@ pub const WP_ENOMEM: c_int = -2;
 /// The system would not start a thread. Everything that was begun has been undone; use fewer workers, a smaller
 /// stack, or raise the process's limit on threads.
 pub const WP_ETHREAD: c_int = -3;
-/// The queue is full, and the call does not wait. Nothing was accepted: try again later, or use wp_submit().
+/// The queue is full, and wp_try_submit() does not wait. Nothing was accepted: try again later, or use wp_submit(). No
+/// other call returns this: the submits with a timeout say WP_ETIMEDOUT, also when that is 0.
 pub const WP_EFULL: c_int = -4;
-/// The time is up. A submit accepted nothing; a wait or a shutdown may simply be called again.
+/// The time is up; with a timeout of 0 that is at once. A submit accepted nothing; a wait or a shutdown may simply be
+/// called again.
 pub const WP_ETIMEDOUT: c_int = -5;
-/// The pool has been shut down (or is being shut down): it accepts nothing any more.
+/// The pool has been shut down (or is being shut down): it accepts nothing any more. A submit says this before all that
+/// the queue might say, also inside a callback.
 pub const WP_ECLOSED: c_int = -6;
 /// The calling thread is inside a callback of this pool, and the call would have to wait for that very callback or
-/// for the room that it takes up. Nothing was done: use wp_try_submit(), or make the call from another thread.
+/// for the room that it takes up. Nothing was done: use wp_try_submit(), or make the call from another thread. The top of
+/// this file has the table of what may be called there.
 pub const WP_EDEADLK: c_int = -7;
 /// The process forked after this pool was made, and this is the child: the workers live in the parent. Only
-/// wp_destroy() does anything here; make a new pool.
+/// wp_destroy() does anything to this pool here; make a new one.
 pub const WP_EFORKED: c_int = -8;
 /// The library found a fault of its own in this pool. The pool can't be used any more and its memory is left
-/// alone; other pools are not affected. Please report it.
+/// alone; other pools are not affected. Every function that returns a code may return this one. Please report it.
 pub const WP_EPANIC: c_int = -9;
 /// A field that this version of the library does not know was set, or a feature that it lacks was asked for: the
 /// header is newer than the library. The call did nothing.

@@ -7,8 +7,8 @@ use super::limits::WP_NO_WORKER;
 use super::sized::{self, Sized as SizedStruct};
 use crate::pool::{Error, Job, Outcome};
 
-/// What a simple task does. It must return (not exit the thread, not longjmp out); a C++ exception that leaves it
-/// ends the process.
+/// What a simple task does, with the `arg` of its submit. It must return (not exit the thread, not longjmp out); a C++
+/// exception that leaves it ends the process.
 pub type wp_run_fn = Option<unsafe extern "C-unwind" fn(arg: *mut c_void)>;
 
 /// What a full task does: it may ask its context, and returns a status: 0 for success, anything else is the
@@ -17,7 +17,8 @@ pub type wp_task_fn =
     Option<unsafe extern "C-unwind" fn(context: *mut wp_context, arg: *mut c_void) -> c_int>;
 
 /// Told once, and only once, how an accepted task ended; after that the library never touches `arg` again. It runs on
-/// the worker that ran the task, or on the thread whose shutdown discarded it. `outcome` is valid during the call.
+/// the worker that ran the task, or on the thread whose shutdown discarded it. `outcome` is valid during the call. It must
+/// return as a wp_run_fn must.
 pub type wp_end_fn = Option<unsafe extern "C-unwind" fn(outcome: *const wp_outcome, arg: *mut c_void)>;
 
 /// What a running task may ask about itself. Valid inside that call of the task, on its thread, and nowhere else.
@@ -33,13 +34,13 @@ pub struct wp_context {
 pub struct wp_outcome {
     /// The bytes that this library filled in.
     pub struct_size: usize,
-    /// The task's label.
+    /// The task's label, or NULL.
     pub label: *const c_char,
     /// WP_FATE_…
     pub fate: u32,
     /// What the task returned; 0 unless `fate` is WP_FATE_RAN.
     pub status: i32,
-    /// The worker that ran it, or WP_NO_WORKER.
+    /// The index of the worker that ran it; WP_NO_WORKER if none did.
     pub worker: u32,
     /// 0.
     pub reserved: u32,
@@ -61,7 +62,7 @@ pub struct wp_task {
     /// A name for people to read, or NULL. It is not copied: it must live until `end` has returned (without an
     /// `end`: until a wait or a shutdown that covers the task succeeded). A string literal always does.
     pub label: *const c_char,
-    /// Must be NULL.
+    /// Must be NULL (else WP_ENOTSUP).
     pub reserved_pointer: *mut c_void,
 }
 
@@ -78,8 +79,9 @@ pub unsafe extern "C" fn wp_task_init(task: *mut wp_task, struct_size: usize) ->
     guard(|| unsafe { sized::init(task, struct_size) })
 }
 
-/// The index of the worker that runs this task, 0 to workers-1: for scratch space per worker. WP_NO_WORKER when the
-/// task runs on a thread that is not the pool's own, or `context` is NULL.
+/// The index of the worker that runs this task, 0 to workers-1: for scratch space per worker. How many workers there are
+/// is told by wp_stats_get() (`workers`). WP_NO_WORKER when the task runs on a thread that is not the pool's own, or
+/// `context` is NULL.
 ///
 /// Thread safety: only inside the task. Blocks: never. Since 0.1.
 #[unsafe(no_mangle)]

@@ -11,7 +11,7 @@
 //!
 //! **The pool**: open → closed (one bit, set by one atomic step) → joining → over. A fault of the library: failed, beside any.
 //!
-//! **A submitter**: see [`room`].
+//! **A submitter**: see `room`.
 //!
 //! # Transitions of a worker
 //!
@@ -21,19 +21,19 @@
 //! - looking → asleep: under the crew's lock it puts itself on the list, sets `ASLEEP`, unsets `LOOKING`. If the position beside these
 //!   flags shows work, or the closing, it goes back to looking.
 //! - asleep → looking: a push that finds `ASLEEP` without `LOOKING` sets `LOOKING` and wakes the one that slept last; a close wakes all.
-//! - looking → gone: the queue is closed and empty.
+//! - looking → gone: the queue is closed and empty, or halted by a shutdown that cancels.
 //!
 //! # Invariants
 //!
 //! - P1 (no lost wake-up): if a task is queued and a worker sleeps, then `LOOKING` is set, and whoever has it (a worker, or
 //!   the thread that is waking one) will take a task, or see that there is none, or hand the looking on.
 //! - P2 (law L4): a push succeeds iff it is before `CLOSED` in the order of the tail's changes. No worker leaves before it saw
-//!   the queue empty with `CLOSED` set, so everything before the line is taken.
+//!   the queue empty with `CLOSED` set, or `HALTED`, after which the discarder sees that instead; so everything before the line is taken.
 //! - P3 (law L5): a shutdown succeeds only after every worker has left and no thread discards; a worker leaves, and a discarder
 //!   stops, only between tasks. So nothing runs afterwards.
-//! - P4 (law L2): in every snapshot `accepted = ended + queued + running` ([`stats`]).
+//! - P4 (law L2): in every snapshot `accepted = ended + queued + running` (`stats`).
 //! - P5 (law L6): the threads that can be inside a callback are the workers and the discarder, and each has its number written
-//!   where [`crew::Crew::has_inside`] looks before it enters one.
+//!   where `crew::Crew::has_inside` looks before it enters one.
 //! - No callback is called under a lock.
 
 // `forbid` would reach into the two files below that say why they need it; every other file forbids for itself.
@@ -45,7 +45,7 @@ mod error;
 mod job;
 mod parker;
 pub mod queue;
-mod room;
+pub mod room;
 mod shutdown;
 mod stats;
 mod wait;

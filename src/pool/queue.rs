@@ -3,7 +3,7 @@
 //! # States
 //!
 //! `tail` and `head` are positions: a lap number and an index below the capacity, `lap * one_lap + index`, where
-//! `one_lap` is a power of two above the capacity. Above the position `tail` carries three flags and `head` one, so that a
+//! `one_lap` is a power of two above the capacity. Above the position `tail` carries three flags and `head` two, so that a
 //! submit or a take and the news that travel with it are one atomic step:
 //!
 //! - `CLOSED` (tail): no push succeeds any more. Never unset once set.
@@ -11,6 +11,7 @@
 //!   or a wake-up is on its way to one. A push that finds `ASLEEP` without `LOOKING` sets `LOOKING` and owes one wake-up.
 //! - `WAITING` (head): a submitter waits for room, and none that was let go is on its way. A take that finds it, and
 //!   enough room, unsets it and owes one release.
+//! - `HALTED` (head): what is queued is for the discarder; workers get nothing any more. Never unset once set.
 //!
 //! Each slot has a stamp. For the position `p` of the slot in some lap: `p` means free for that lap, `p + 1` means
 //! filled in that lap, and taking it makes it `p + one_lap`.
@@ -22,6 +23,7 @@
 //! - take: read head `p`, see the stamp `p + 1` (Acquire), compare-and-swap head to the next position, read the item, store
 //!   the stamp `p + one_lap` (Release).
 //! - close: set `CLOSED` on tail. It is one atomic step: each push is before it or after it (law L4).
+//! - halt: set `HALTED` on head. Likewise, each take of a worker is before it or finds nothing.
 //!
 //! # Invariants
 //!
@@ -42,6 +44,7 @@ use crate::sync::{AtomicU64, Ordering, UnsafeCell, spin_loop, yield_now};
 const CLOSED: u64 = 1 << 63;
 const ASLEEP: u64 = 1 << 62;
 const LOOKING: u64 = 1 << 61;
+const HALTED: u64 = 1 << 63;
 const WAITING: u64 = 1 << 62;
 const POSITION: u64 = LOOKING - 1;
 
@@ -77,11 +80,18 @@ pub enum Pushed {
     OwingWake,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Taker {
+    Worker,
+    /// Of a shutdown that cancels.
+    Discarder,
+}
+
 pub enum Taken<J: Job> {
     Task(Task<J>),
     /// Nothing is queued.
     Empty,
-    /// Nothing is queued, nor ever will be.
+    /// Nothing is queued for this taker, nor ever will be.
     Drained,
 }
 
@@ -195,17 +205,20 @@ impl<J: Job> Queue<J> {
 
     /// Takes the job that waited longest.
     #[inline]
-    pub fn take(&self) -> Taken<J> {
+    pub fn take(&self, by: Taker) -> Taken<J> {
         let mut head = self.head.0.load(Ordering::Relaxed);
         let mut pause = Pause::new();
         loop {
+            if head & HALTED != 0 && by == Taker::Worker {
+                return Taken::Drained;
+            }
             let position = head & POSITION;
             let slot = &self.slots[self.index(position)];
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == position + 1 {
                 let next = self.next(position);
                 let owes_release = head & WAITING != 0 && self.has_enough_room(next);
-                let flags = if owes_release { 0 } else { head & WAITING };
+                let flags = head & if owes_release { HALTED } else { HALTED | WAITING };
                 match self.head.0.compare_exchange_weak(
                     head,
                     next | flags,
@@ -244,6 +257,11 @@ impl<J: Job> Queue<J> {
     /// Refuses every push from now on. Returns false if that was so before.
     pub fn close(&self) -> bool {
         self.tail.0.fetch_or(CLOSED, Ordering::AcqRel) & CLOSED == 0
+    }
+
+    /// Leaves what is queued, and all that a push before the closing still brings, to the discarder.
+    pub fn halt(&self) {
+        self.head.0.fetch_or(HALTED, Ordering::AcqRel);
     }
 
     pub fn is_closed(&self) -> bool {

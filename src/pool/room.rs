@@ -44,7 +44,7 @@ use crate::sys::clock;
 const PATIENCE_FIRST: Duration = Duration::from_millis(1);
 const PATIENCE_LAST: Duration = Duration::from_secs(1);
 
-pub(super) struct Room {
+pub struct Room {
     line: Mutex<Line>,
     /// Nodes in line; written under the lock, stale for those without it.
     waiting: AtomicU64,
@@ -110,6 +110,12 @@ impl Line {
             waiter.parker.unpark();
             next = waiter.behind.get();
         }
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Room::new()
     }
 }
 

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::crew::Stage;
-use super::queue::Taken;
+use super::queue::{Taken, Taker};
 use super::{Error, Fate, Job, NO_WORKER, Outcome, Pool, Report, Wait};
 use crate::sync::{Ordering, this_thread};
 
@@ -19,11 +19,11 @@ impl<J: Job> Pool<J> {
     /// `join`, which waits for the threads themselves.
     pub fn shutdown(&self, mode: Mode, wait: Wait, join: impl FnOnce()) -> Result<(), Error> {
         self.refuse_inside()?;
+        let deadline = wait.begin();
         self.close();
         if mode == Mode::Cancel {
             self.discard_queued();
         }
-        let deadline = wait.begin();
         let mut state = self.crew.lock();
         loop {
             self.refuse_failed()?;
@@ -54,7 +54,7 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// Ends every queued task, unless another thread is at it already. The queue is closed, so nothing comes behind.
+    /// Ends every queued task, in order, unless another thread is at it already. The queue is closed, so nothing comes behind.
     fn discard_queued(&self) {
         {
             let _state = self.crew.lock();
@@ -63,7 +63,9 @@ impl<J: Job> Pool<J> {
             }
             self.crew.discarder.store(this_thread(), Ordering::Relaxed);
         }
-        while let Taken::Task(task) = self.queue.take() {
+        // From here on workers may leave though tasks are queued; a shutdown waits for the discarder as well.
+        self.queue.halt();
+        while let Taken::Task(task) = self.queue.take(Taker::Discarder) {
             if task.detail.is_some() {
                 task.job.end(
                     task.detail.as_ref(),

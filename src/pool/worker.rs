@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::queue::{Rest, Taken, Task};
+use super::queue::{Rest, Taken, Taker, Task};
 use super::{Fate, Job, Outcome, Pool, ThreadHooks};
 use crate::sync::{Ordering, spin_loop, this_thread};
 
@@ -20,12 +20,12 @@ impl<J: Job> Pool<J> {
         self.crew.leave();
     }
 
-    /// The next task; `None` when there will be none.
-    fn next_task(&self, me: u32) -> Option<Task<J>> {
+    /// The next task, when there is one; `None` when there will be none.
+    pub fn next_task(&self, me: u32) -> Option<Task<J>> {
         let mut looking = false;
         let mut spins = 0;
         loop {
-            match self.queue.take() {
+            match self.queue.take(Taker::Worker) {
                 Taken::Task(task) => {
                     if looking {
                         self.hand_looking_on();

@@ -67,9 +67,9 @@ fn map() -> Result<Page, ()> {
     Ok(Page(page))
 }
 
-/// The calling process. Fails only when the system has no page left.
-pub fn family() -> Result<Family, ()> {
-    let word = word(PAGE.get_or_try_init(map)?);
+/// The calling process; `None` only when the system has no page left.
+pub fn family() -> Option<Family> {
+    let word = word(PAGE.get_or_try_init(map).ok()?);
     let mut generation = word.load(Relaxed);
     if generation == 0 {
         // The first pool in this process. Two threads may both be first: one generation wins.
@@ -79,5 +79,5 @@ pub fn family() -> Result<Family, ()> {
             Err(theirs) => theirs,
         };
     }
-    Ok(Family { word, generation })
+    Some(Family { word, generation })
 }

@@ -102,11 +102,12 @@ extern "C" fn begin(start: *mut c_void) -> *mut c_void {
 }
 
 impl Seat {
-    /// Starts the thread, which calls `body(data, index)`. It takes no asynchronous signal but SIGPROF.
+    /// Starts the thread, which calls `body(data, index)`. It takes no asynchronous signal but SIGPROF. The error is the
+    /// system's number for why it did not start.
     ///
     /// # Safety
     /// Called once. The seat stays where it is, and `data` valid, until [`Seat::join`] has returned.
-    pub unsafe fn start(&self, how: &How, body: fn(*const (), u32), data: *const ()) -> Result<(), ()> {
+    pub unsafe fn start(&self, how: &How, body: fn(*const (), u32), data: *const ()) -> Result<(), c_int> {
         let start = Start { body, data, index: how.index, name: full_name(how.name, how.index) };
         // SAFETY: called once, so nobody else uses the field yet.
         let start = unsafe { (*self.start.get()).write(start) };
@@ -119,7 +120,7 @@ impl Seat {
             })
         });
         if result != 0 {
-            return Err(());
+            return Err(result);
         }
         self.taken.store(true, Ordering::Release);
         Ok(())

@@ -6,7 +6,7 @@
  *
  * WP_ROUNDS: repetitions of the racy cases; 20 in the short form (3 under valgrind).
  */
-#include "check.h"
+#include "submitter.h"
 
 enum { MANY = 32 };
 
@@ -51,54 +51,6 @@ static void the_capacity_is_exact(void) {
 
 /* ---- one that waits ---- */
 
-struct submitter {
-    wp_pool *pool;
-    uint64_t timeout;
-    bool is_task;
-    wp_run_fn run;
-    void *arg;
-    int code;
-    uint64_t took;
-    atomic_bool is_done;
-    pthread_t thread;
-};
-
-static int run_task(wp_context *context, void *arg) {
-    const struct submitter *me = arg;
-    (void)context;
-    me->run(me->arg);
-    return 0;
-}
-
-static void *submit(void *arg) {
-    struct submitter *me = arg;
-    uint64_t began = check_now();
-    if (me->is_task) {
-        wp_task task = WP_TASK_INIT;
-        task.run = run_task;
-        task.arg = me;
-        me->code = wp_submit_task(me->pool, &task, me->timeout);
-    } else if (me->timeout == WP_FOREVER) {
-        me->code = wp_submit(me->pool, me->run, me->arg);
-    } else {
-        me->code = wp_submit_for(me->pool, me->run, me->arg, me->timeout);
-    }
-    me->took = check_now() - began;
-    atomic_store(&me->is_done, true);
-    return NULL;
-}
-
-static void submitter_start(struct submitter *me, wp_pool *pool, uint64_t timeout, bool is_task, wp_run_fn run, void *arg) {
-    memset(me, 0, sizeof *me);
-    me->pool = pool;
-    me->timeout = timeout;
-    me->is_task = is_task;
-    me->run = run;
-    me->arg = arg;
-    me->code = 12345;
-    me->thread = check_thread(submit, me);
-}
-
 static void a_submit_waits_exactly_when_the_queue_is_full(void) {
     for (unsigned c = 0; c < CAPACITIES; c++) {
         for (int kind = 0; kind < 4; kind++) {
@@ -133,11 +85,6 @@ static void a_submit_waits_exactly_when_the_queue_is_full(void) {
             CHECK_EQ(WP_OK, wp_destroy(pool));
         }
     }
-}
-
-static void must_not_run(void *arg) {
-    (void)arg;
-    CHECK(!"a refused task ran");
 }
 
 static void a_time_limit_is_never_early(void) {
@@ -282,68 +229,6 @@ static void all_that_wait_are_refused_by_a_closing(void) {
     }
 }
 
-/* ---- order ---- */
-
-static unsigned order[100000];
-static unsigned ordered;
-
-static void note_order(void *arg) {
-    CHECK(ordered < sizeof order / sizeof order[0]);
-    order[ordered++] = (unsigned)(uintptr_t)arg; /* One worker: no race; the shutdown orders it before the reading. */
-}
-
-static void tasks_start_in_the_order_of_their_acceptance(void) {
-    static const uint32_t sizes[] = {1, 2, 3, 16, 1000};
-    unsigned count = check_on_valgrind() ? 2000 : 50000;
-    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
-        wp_pool *pool = check_pool(1, sizes[s]);
-        ordered = 0;
-        for (unsigned i = 0; i < count; i++) {
-            CHECK_EQ(WP_OK, wp_submit(pool, note_order, (void *)(uintptr_t)i));
-        }
-        CHECK_EQ(WP_OK, wp_shutdown(pool));
-        CHECK_EQ(count, ordered);
-        for (unsigned i = 0; i < count; i++) {
-            CHECK_EQ(i, order[i]);
-        }
-        CHECK_EQ(WP_OK, wp_destroy(pool));
-    }
-}
-
-/* The header: "when it had to wait it is let in, in order". */
-static void those_that_wait_are_let_in_in_order(void) {
-    enum { LINE = 8 };
-    unsigned long overtaken = 0;
-    for (unsigned long round = 0; round < rounds; round++) {
-        static struct submitter line[LINE];
-        uint32_t capacity = round % 2 ? 4 : 1;
-        wp_pool *pool = check_pool(1, capacity);
-        struct gate gate;
-        gate_init(&gate);
-        gate_shut(&gate, pool, 1);
-        check_fill(pool, capacity);
-        ordered = 0;
-        for (unsigned i = 0; i < LINE; i++) {
-            submitter_start(&line[i], pool, WP_FOREVER, false, note_order, (void *)(uintptr_t)i);
-            AWAIT(check_stats(pool).waiting == i + 1);
-        }
-        check_post(&gate.open);
-        for (int i = 0; i < LINE; i++) {
-            check_join(line[i].thread);
-        }
-        CHECK_EQ(WP_OK, wp_shutdown(pool));
-        CHECK_EQ(LINE, ordered);
-        bool is_in_order = true;
-        for (unsigned i = 0; i < LINE; i++) {
-            is_in_order &= order[i] == i;
-        }
-        overtaken += !is_in_order;
-        CHECK_EQ(WP_OK, wp_destroy(pool));
-    }
-    printf("blocking: of %lu lines %lu were let in out of order\n", rounds, overtaken);
-    CHECK_EQ(0, overtaken);
-}
-
 /* ---- little room ---- */
 
 static sem_t progress;
@@ -401,63 +286,6 @@ static void little_room_is_room_in_the_end(void) {
     printf("blocking: with little room the submitters were let in after at most %llu us\n", (unsigned long long)longest / 1000);
 }
 
-/* ---- signals ---- */
-
-static atomic_uint handled;
-
-static void handle(int signal_number) {
-    (void)signal_number;
-    atomic_fetch_add(&handled, 1);
-}
-
-struct waiter {
-    wp_pool *pool;
-    int call;
-    int code;
-    uint64_t took;
-    atomic_bool is_done;
-};
-
-static void *wait_for_something(void *arg) {
-    struct waiter *me = arg;
-    uint64_t began = check_now();
-    switch (me->call) {
-    case 0: me->code = wp_submit_for(me->pool, must_not_run, NULL, 50 * NS_PER_MS); break;
-    case 1: me->code = wp_wait_idle(me->pool, 50 * NS_PER_MS); break;
-    default: me->code = wp_shutdown_for(me->pool, WP_SHUTDOWN_DRAIN, 50 * NS_PER_MS, NULL); break;
-    }
-    me->took = check_now() - began;
-    atomic_store(&me->is_done, true);
-    return NULL;
-}
-
-static void a_signal_ends_no_wait(void) {
-    wp_pool *pool = check_pool(1, 1);
-    struct gate gate;
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = handle; /* Without SA_RESTART. */
-    CHECK_EQ(0, sigaction(SIGUSR1, &action, NULL));
-    gate_init(&gate);
-    gate_shut(&gate, pool, 1);
-    check_fill(pool, 1);
-    for (int call = 0; call < 3; call++) {
-        struct waiter waiter = {pool, call, 12345, 0, false};
-        unsigned before = atomic_load(&handled);
-        pthread_t thread = check_thread(wait_for_something, &waiter);
-        while (!atomic_load(&waiter.is_done)) {
-            pthread_kill(thread, SIGUSR1);
-            sched_yield();
-        }
-        check_join(thread);
-        CHECK_EQ(WP_ETIMEDOUT, waiter.code);
-        CHECK_AT_LEAST(50 * NS_PER_MS, waiter.took);
-        CHECK_AT_LEAST(before + 1, atomic_load(&handled));
-    }
-    check_post(&gate.open);
-    CHECK_EQ(WP_OK, wp_destroy(pool));
-}
-
 int main(void) {
     check_begin("blocking");
     rounds = check_rounds(check_on_valgrind() ? 3 : 20);
@@ -468,9 +296,6 @@ int main(void) {
     CASE(a_time_limit_is_no_refusal_while_there_is_room);
     CASE(all_that_wait_get_through);
     CASE(all_that_wait_are_refused_by_a_closing);
-    CASE(tasks_start_in_the_order_of_their_acceptance);
     CASE(little_room_is_room_in_the_end);
-    CASE(a_signal_ends_no_wait);
-    CASE(those_that_wait_are_let_in_in_order);
     return check_end();
 }

@@ -320,6 +320,17 @@ static UNUSED void check_nothing(void *arg) {
     (void)arg;
 }
 
+static UNUSED void must_not_run(void *arg) {
+    (void)arg;
+    CHECK(!"a task ran that must not");
+}
+
+static UNUSED int must_not_run_task(wp_context *context, void *arg) {
+    (void)context;
+    must_not_run(arg);
+    return 0;
+}
+
 static UNUSED void check_count(void *arg) {
     atomic_fetch_add_explicit((atomic_uint *)arg, 1, memory_order_relaxed);
 }

@@ -3,54 +3,98 @@
 
 #![allow(dead_code)]
 
+// Counting references and results is not what is explored: the checker would try every order of that too.
+pub use std::sync::Arc;
+
 #[cfg(wp_loom)]
 pub use loom::{
-    sync::{Arc, Condvar, Mutex, atomic::AtomicU64, atomic::Ordering},
-    thread::{JoinHandle, spawn},
+    cell::UnsafeCell,
+    sync::{Condvar, Mutex},
+    thread::{JoinHandle, spawn, yield_now},
 };
 #[cfg(not(wp_loom))]
 pub use std::{
-    sync::{Arc, Condvar, Mutex, atomic::AtomicU64, atomic::Ordering},
-    thread::{JoinHandle, spawn},
+    sync::{Condvar, Mutex},
+    thread::{JoinHandle, spawn, yield_now},
 };
+#[cfg(not(wp_loom))]
+pub use workerpool::sync::UnsafeCell;
 
-/// Explores a scenario. `LOOM_MAX_PREEMPTIONS` bounds the model (unset: 2; a full run sets 3 or more); `WP_ROUNDS` says how often
-/// the stress runs.
+/// Explores a scenario. `LOOM_MAX_PREEMPTIONS` bounds the model (unset: 2); `WP_ROUNDS` says how often the stress runs.
 pub fn explore(scenario: impl Fn() + Send + Sync + 'static) {
-    #[cfg(wp_loom)]
-    {
-        let mut model = loom::model::Builder::new();
-        model.preemption_bound = model.preemption_bound.or(Some(2));
-        model.max_branches = 20_000;
-        model.check(scenario);
-    }
-    #[cfg(not(wp_loom))]
-    {
-        let rounds = std::env::var("WP_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(2_000);
-        for _ in 0..rounds {
-            scenario();
-        }
+    explore_to(bound(), scenario);
+}
+
+/// The same for a whole pool with several threads: each forced switch more costs a hundred times as long there, so it gets
+/// one fewer.
+pub fn explore_large(scenario: impl Fn() + Send + Sync + 'static) {
+    explore_to(bound().saturating_sub(1), scenario);
+}
+
+fn bound() -> usize {
+    std::env::var("LOOM_MAX_PREEMPTIONS").ok().and_then(|bound| bound.parse().ok()).unwrap_or(2)
+}
+
+#[cfg(wp_loom)]
+fn explore_to(bound: usize, scenario: impl Fn() + Send + Sync + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(bound);
+    model.max_branches = 20_000;
+    model.check(scenario);
+}
+
+#[cfg(not(wp_loom))]
+fn explore_to(_: usize, scenario: impl Fn() + Send + Sync + 'static) {
+    let rounds = std::env::var("WP_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(2_000);
+    for _ in 0..rounds {
+        scenario();
     }
 }
 
 use workerpool::pool::{Config, Error, Fate, Job, Mode, NO_WORKER, Outcome, Pool, ThreadHooks, Wait};
 
-/// The record of one task: what happened to it, how often.
-#[derive(Default)]
-pub struct Record {
-    pub ran: AtomicU64,
-    pub discarded: AtomicU64,
-    /// Set by the scenario when the task may not be touched any more (law L5).
-    pub freed: AtomicU64,
+/// What happened to one task, how often. Plain memory, as the caller's own would be: the checker objects if a task's end
+/// and what comes after a wait for it are not ordered (law L5).
+pub struct Record(UnsafeCell<Ends>);
+
+#[derive(Clone, Copy, Default)]
+struct Ends {
+    ran: u64,
+    discarded: u64,
+    freed: bool,
 }
 
+// SAFETY: exactly that is the question that the scenarios ask.
+unsafe impl Sync for Record {}
+// SAFETY: as above.
+unsafe impl Send for Record {}
+
 impl Record {
-    pub fn ended(&self) -> u64 {
-        self.ran.load(Ordering::SeqCst) + self.discarded.load(Ordering::SeqCst)
+    pub fn new() -> Self {
+        Record(UnsafeCell::new(Ends::default()))
     }
 
+    pub fn ended(&self) -> u64 {
+        // SAFETY: see Sync.
+        let ends = self.0.with(|ends| unsafe { *ends });
+        ends.ran + ends.discarded
+    }
+
+    /// The task may not be touched any more.
     pub fn free(&self) {
-        self.freed.store(1, Ordering::SeqCst);
+        // SAFETY: see Sync.
+        self.0.with_mut(|ends| unsafe { (*ends).freed = true });
+    }
+
+    fn end(&self, fate: Fate) {
+        // SAFETY: see Sync.
+        self.0.with_mut(|ends| unsafe {
+            assert!(!(*ends).freed, "a task was touched after a wait said that it is over (L5)");
+            match fate {
+                Fate::Ran => (*ends).ran += 1,
+                Fate::Discarded => (*ends).discarded += 1,
+            }
+        });
     }
 }
 
@@ -58,18 +102,17 @@ impl Record {
 #[derive(Clone, Copy)]
 pub enum Action {
     Nothing,
-    /// Opens a gate.
-    Open(&'static Gate),
-    /// Waits until a gate is open.
-    Pass(&'static Gate),
+    /// Opens the crew's gate.
+    Open,
+    /// Waits until the crew's gate is open.
+    Pass,
 }
 
 pub struct Gate(Mutex<bool>, Condvar);
 
 impl Gate {
-    /// Leaked on purpose: a job is plain data. A scenario makes a few.
-    pub fn new() -> &'static Gate {
-        Box::leak(Box::new(Gate(Mutex::new(false), Condvar::new())))
+    pub fn new() -> Gate {
+        Gate(Mutex::new(false), Condvar::new())
     }
 
     pub fn open(&self) {
@@ -87,11 +130,12 @@ impl Gate {
 
 #[derive(Clone, Copy)]
 pub struct TestJob {
-    pub record: *const Record,
-    pub action: Action,
+    record: *const Record,
+    gate: *const Gate,
+    action: Action,
 }
 
-// SAFETY: the scenarios keep their records until the pool is gone.
+// SAFETY: the scenarios keep their records and gates until the pool is gone.
 unsafe impl Send for TestJob {}
 
 impl Job for TestJob {
@@ -103,26 +147,19 @@ impl Job for TestJob {
 
     fn run(&self, _: Option<&()>, worker: u32) -> i32 {
         assert_ne!(worker, NO_WORKER);
+        // SAFETY: see Send.
+        let gate = unsafe { &*self.gate };
         match self.action {
             Action::Nothing => {}
-            Action::Open(gate) => gate.open(),
-            Action::Pass(gate) => gate.pass(),
+            Action::Open => gate.open(),
+            Action::Pass => gate.pass(),
         }
         0
     }
 
     fn end(&self, _: Option<&()>, outcome: Outcome) {
         // SAFETY: see Send.
-        let record = unsafe { &*self.record };
-        assert_eq!(
-            record.freed.load(Ordering::SeqCst),
-            0,
-            "a task was touched after a wait said that it is over (L5)"
-        );
-        match outcome.fate {
-            Fate::Ran => record.ran.fetch_add(1, Ordering::SeqCst),
-            Fate::Discarded => record.discarded.fetch_add(1, Ordering::SeqCst),
-        };
+        unsafe { &*self.record }.end(outcome.fate);
     }
 }
 
@@ -137,14 +174,16 @@ impl ThreadHooks for NoHooks {
 pub struct Crew {
     pub pool: Pool<TestJob>,
     pub records: Vec<Record>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    pub gate: Gate,
+    threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 pub fn crew(workers: u32, capacity: u32, tasks: usize) -> Arc<Crew> {
     let crew = Arc::new(Crew {
         pool: Pool::new(&Config::new(workers, capacity).unwrap()).unwrap(),
-        records: (0..tasks).map(|_| Record::default()).collect(),
-        threads: Mutex::new(Vec::new()),
+        records: (0..tasks).map(|_| Record::new()).collect(),
+        gate: Gate::new(),
+        threads: Default::default(),
     });
     for worker in 0..workers {
         crew.pool.expect_worker();
@@ -157,7 +196,7 @@ pub fn crew(workers: u32, capacity: u32, tasks: usize) -> Arc<Crew> {
 
 impl Crew {
     pub fn submit(&self, task: usize, action: Action, wait: Wait) -> Result<(), Error> {
-        self.pool.submit(TestJob { record: &self.records[task], action }, Some(()), wait)
+        self.pool.submit(TestJob { record: &self.records[task], gate: &self.gate, action }, Some(()), wait)
     }
 
     pub fn shutdown(&self, mode: Mode) {

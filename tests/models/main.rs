@@ -3,7 +3,9 @@
 mod explore;
 
 use explore::*;
-use workerpool::pool::{Error, Mode, Wait};
+use workerpool::pool::queue::{Queue, Taken, Taker};
+use workerpool::pool::room::Room;
+use workerpool::pool::{Config, Error, Job, Mode, Outcome, Pool, Wait};
 
 /// L4: each submit that races a shutdown is accepted and runs, or is refused and never does; none is stranded.
 #[test]
@@ -43,19 +45,35 @@ fn submit_racing_cancelling_shutdown_meets_one_fate() {
 #[test]
 fn blocked_submitter_racing_shutdown_is_woken() {
     explore(|| {
-        let crew = crew(1, 1, 3);
-        let gate = Gate::new();
-        let first = crew.submit(0, Action::Pass(gate), Wait::Forever);
-        let other = crew.clone();
-        let submitter = spawn(move || {
-            let second = other.submit(1, Action::Nothing, Wait::Forever);
-            (second, other.submit(2, Action::Nothing, Wait::Forever))
-        });
-        let closer = crew.clone();
-        let shutdown = spawn(move || closer.shutdown(Mode::Drain));
-        let (second, third) = submitter.join_after(|| gate.open());
-        shutdown.join().unwrap();
-        crew.check(&[(0, first), (1, second), (2, third)]);
+        let door = Arc::new(Door::new(1));
+        door.push(0).unwrap();
+        let other = door.clone();
+        let submitter = spawn(move || other.push(1));
+        let other = door.clone();
+        let worker = spawn(move || other.take());
+        door.queue.close();
+        door.room.release_all();
+        let pushed = submitter.join().unwrap();
+        let mut taken: Vec<_> = worker.join().unwrap().into_iter().collect();
+        taken.extend(std::iter::from_fn(|| door.take()));
+        match pushed {
+            Ok(()) => assert_eq!(taken, [0, 1]),
+            Err(refusal) => assert_eq!((refusal, taken), (Error::Closed, vec![0])),
+        }
+    });
+}
+
+/// L4: the same by a shutdown of the whole pool.
+#[test]
+fn blocked_submitter_racing_cancelling_shutdown_is_woken() {
+    explore(|| {
+        let pool = Arc::new(Pool::<Number>::new(&Config::new(1, 1).unwrap()).unwrap());
+        assert_eq!(pool.submit(Number(0), None, Wait::Forever), Ok(()));
+        let other = pool.clone();
+        let submitter = spawn(move || other.submit(Number(1), None, Wait::Forever));
+        assert_eq!(pool.shutdown(Mode::Cancel, Wait::Forever, || ()), Ok(()));
+        assert_eq!(submitter.join().unwrap(), Err(Error::Closed));
+        assert_eq!(pool.snapshot().discarded, 1);
     });
 }
 
@@ -63,21 +81,22 @@ fn blocked_submitter_racing_shutdown_is_woken() {
 #[test]
 fn blocked_submitters_are_all_let_in() {
     explore(|| {
-        let crew = crew(1, 1, 3);
-        let submitters: Vec<_> = (0..2)
-            .map(|task| {
-                let crew = crew.clone();
-                spawn(move || crew.submit(task, Action::Nothing, Wait::Forever))
-            })
-            .collect();
-        let mine = crew.submit(2, Action::Nothing, Wait::Forever);
-        let mut results = vec![(2, mine)];
-        for (task, submitter) in submitters.into_iter().enumerate() {
-            results.push((task, submitter.join().unwrap()));
+        let door = Arc::new(Door::new(1));
+        door.push(0).unwrap();
+        let submitters = [1, 2].map(|number| {
+            let door = door.clone();
+            spawn(move || door.push(number))
+        });
+        let mut taken = Vec::new();
+        while taken.len() < 3 {
+            match door.take() {
+                Some(number) => taken.push(number),
+                None => yield_now(),
+            }
         }
-        crew.shutdown(Mode::Drain);
-        crew.check(&results);
-        assert!(results.iter().all(|(_, result)| result.is_ok()));
+        assert!(submitters.map(|submitter| submitter.join().unwrap()).iter().all(Result::is_ok));
+        taken.sort();
+        assert_eq!(taken, [0, 1, 2]);
     });
 }
 
@@ -101,37 +120,38 @@ fn submit_racing_the_last_worker_going_idle_is_run() {
 /// P1: no task waits behind a long one while a worker sleeps.
 #[test]
 fn a_sleeping_worker_takes_what_waits_behind_a_busy_one() {
-    explore(|| {
+    explore_large(|| {
         let crew = crew(2, 2, 2);
-        let gate = Gate::new();
-        let first = crew.submit(0, Action::Pass(gate), Wait::Never);
-        let second = crew.submit(1, Action::Open(gate), Wait::Never);
-        // Ends only if both run at the same time, whichever worker sleeps, looks or wakes meanwhile.
+        let first = crew.submit(0, Action::Pass, Wait::Never);
+        let second = crew.submit(1, Action::Open, Wait::Never);
+        // Ends only if both run at the same time.
         crew.shutdown(Mode::Drain);
         crew.check(&[(0, first), (1, second)]);
     });
 }
 
-/// P1, without a shutdown's help: the second task comes when one worker is busy for good and the other may sleep.
+/// P1, without a shutdown's help: two workers get the two tasks, whichever of them sleeps, looks or wakes meanwhile.
 #[test]
 fn a_worker_that_found_work_hands_the_looking_on() {
-    explore(|| {
-        let crew = crew(2, 2, 2);
-        let gate = Gate::new();
-        let other = crew.clone();
-        let submitter = spawn(move || other.submit(0, Action::Pass(gate), Wait::Never));
-        let second = crew.submit(1, Action::Open(gate), Wait::Never);
-        let first = submitter.join().unwrap();
-        assert_eq!(crew.pool.wait_idle(Wait::Forever), Ok(()));
-        crew.shutdown(Mode::Drain);
-        crew.check(&[(0, first), (1, second)]);
+    explore_large(|| {
+        let pool = Arc::new(Pool::<Number>::new(&Config::new(2, 2).unwrap()).unwrap());
+        let workers = [0, 1].map(|me| {
+            let pool = pool.clone();
+            // Takes one task and never comes back for another.
+            spawn(move || pool.next_task(me).unwrap().job.0)
+        });
+        for number in [1, 2] {
+            assert_eq!(pool.submit(Number(number), None, Wait::Never), Ok(()));
+        }
+        let sum: u64 = workers.map(|worker| worker.join().unwrap()).iter().sum();
+        assert_eq!(sum, 3);
     });
 }
 
 /// L4, L5: shutdowns at once, one of them harder: each returns only when all is over.
 #[test]
 fn two_shutdowns_at_once_both_return_at_the_end() {
-    explore(|| {
+    explore_large(|| {
         let crew = crew(1, 2, 2);
         let first = crew.submit(0, Action::Nothing, Wait::Never);
         let second = crew.submit(1, Action::Nothing, Wait::Never);
@@ -142,8 +162,8 @@ fn two_shutdowns_at_once_both_return_at_the_end() {
         });
         crew.shutdown(Mode::Drain);
         assert_eq!((crew.records[0].ended(), crew.records[1].ended()), (1, 1));
-        crew.records.iter().for_each(Record::free);
         harder.join().unwrap();
+        crew.records.iter().for_each(Record::free);
         crew.check(&[(0, first), (1, second)]);
     });
 }
@@ -168,60 +188,95 @@ fn every_snapshot_adds_up() {
     });
 }
 
-/// Q1-Q3: what goes in comes out once, in order, whoever pushes and takes.
+/// Q1-Q3: what goes in comes out once, whoever pushes and takes; the ring of two is at its seam.
 #[test]
-fn the_queue_keeps_every_item_and_their_order() {
-    use workerpool::pool::queue::{Queue, Taken};
+fn the_queue_keeps_every_item() {
     explore(|| {
         let queue = Arc::new(Queue::<Number>::new(2).unwrap());
-        let producers: Vec<_> = [10, 20]
-            .map(|base| {
-                let queue = queue.clone();
-                spawn(move || (1..=2).filter(|step| queue.push(Number(base + step), None).is_ok()).count())
-            })
-            .into();
+        assert!(queue.push(Number(0), None).is_ok());
+        let producers = [1, 2].map(|number| {
+            let queue = queue.clone();
+            spawn(move || queue.push(Number(number), None).is_ok())
+        });
         let consumer = {
             let queue = queue.clone();
-            spawn(move || taken(&queue, 2))
+            spawn(move || take(&queue))
         };
-        let mut pushed = 0;
-        let mut all = taken(&queue, 2);
-        for producer in producers {
-            pushed += producer.join().unwrap();
-        }
-        let theirs = consumer.join().unwrap();
-        for seen in [&all, &theirs] {
-            for base in [10, 20] {
-                let of: Vec<_> = seen.iter().filter(|&&item| item / 10 * 10 == base).collect();
-                assert!(of.is_sorted(), "out of order: {seen:?}");
-            }
-        }
-        all.extend(theirs);
+        let mut taken: Vec<_> = take(&queue).into_iter().collect();
+        let pushed = producers.map(|producer| producer.join().unwrap());
+        taken.extend(consumer.join().unwrap());
         queue.close();
-        assert!(queue.push(Number(1), None).is_err());
-        while let Taken::Task(task) = queue.take() {
-            all.push(task.job.0);
-        }
-        assert!(matches!(queue.take(), Taken::Drained));
-        all.sort();
-        all.dedup();
-        assert_eq!(all.len(), pushed, "{all:?}");
+        assert!(queue.push(Number(3), None).is_err());
+        taken.extend(std::iter::from_fn(|| take(&queue)));
+        assert!(matches!(queue.take(Taker::Worker), Taken::Drained));
+        taken.sort();
+        let expected: Vec<_> = [(0, true), (1, pushed[0]), (2, pushed[1])]
+            .into_iter()
+            .filter_map(|(number, is_in)| is_in.then_some(number))
+            .collect();
+        assert_eq!(taken, expected);
     });
+}
 
-    fn taken(queue: &Queue<Number>, tries: usize) -> Vec<u64> {
-        (0..tries)
-            .filter_map(|_| match queue.take() {
-                Taken::Task(task) => Some(task.job.0),
-                _ => None,
-            })
-            .collect()
+/// Q3: one producer's items come out in its order.
+#[test]
+fn the_queue_keeps_the_order() {
+    explore(|| {
+        let queue = Arc::new(Queue::<Number>::new(2).unwrap());
+        let other = queue.clone();
+        let producer = spawn(move || (1..=3).filter(|&n| other.push(Number(n), None).is_ok()).count());
+        let other = queue.clone();
+        let consumer = spawn(move || [take(&other), take(&other)]);
+        let mine: Vec<_> = [take(&queue), take(&queue)].into_iter().flatten().collect();
+        let theirs: Vec<_> = consumer.join().unwrap().into_iter().flatten().collect();
+        let pushed = producer.join().unwrap();
+        let rest: Vec<_> = std::iter::from_fn(|| take(&queue)).collect();
+        assert!(mine.is_sorted() && theirs.is_sorted() && rest.is_sorted(), "{mine:?} {theirs:?} {rest:?}");
+        let last_taken = mine.iter().chain(&theirs).max().copied().unwrap_or(0);
+        assert!(rest.iter().all(|&number| number > last_taken));
+        assert_eq!(mine.len() + theirs.len() + rest.len(), pushed);
+    });
+}
+
+fn take(queue: &Queue<Number>) -> Option<u64> {
+    match queue.take(Taker::Worker) {
+        Taken::Task(task) => Some(task.job.0),
+        Taken::Empty | Taken::Drained => None,
+    }
+}
+
+/// A queue and the submitters that wait for room in it, without workers.
+struct Door {
+    queue: Queue<Number>,
+    room: Room,
+}
+
+impl Door {
+    fn new(capacity: u32) -> Self {
+        Door { queue: Queue::new(capacity).unwrap(), room: Room::new() }
+    }
+
+    fn push(&self, number: u64) -> Result<(), Error> {
+        self.room.push(&self.queue, Number(number), None, Wait::Forever.begin()).map(drop)
+    }
+
+    fn take(&self) -> Option<u64> {
+        match self.queue.take(Taker::Worker) {
+            Taken::Task(task) => {
+                if task.owes_release {
+                    self.room.release_one();
+                }
+                Some(task.job.0)
+            }
+            Taken::Empty | Taken::Drained => None,
+        }
     }
 }
 
 #[derive(Clone, Copy)]
 struct Number(u64);
 
-impl workerpool::pool::Job for Number {
+impl Job for Number {
     type Detail = ();
 
     fn is_detailed(&self) -> bool {
@@ -232,16 +287,5 @@ impl workerpool::pool::Job for Number {
         0
     }
 
-    fn end(&self, _: Option<&()>, _: workerpool::pool::Outcome) {}
-}
-
-trait JoinAfter<T> {
-    fn join_after(self, act: impl FnOnce()) -> T;
-}
-
-impl<T> JoinAfter<T> for JoinHandle<T> {
-    fn join_after(self, act: impl FnOnce()) -> T {
-        act();
-        self.join().unwrap()
-    }
+    fn end(&self, _: Option<&()>, _: Outcome) {}
 }

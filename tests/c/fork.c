@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The promise (law L7): a fork leaves the pool in the parent, whatever state it is in. In the child each call on it is
+ * answered at once, nothing of it runs or ends there, its memory can be freed, and new pools work; the parent notices
+ * nothing.
+ */
+#include "fates.h"
+
+#include <sys/wait.h>
+
+static void the_child_of_a_fork(wp_pool *pool, const struct fates *fates) {
+    wp_task task = WP_TASK_INIT;
+    wp_stats stats = WP_STATS_INIT, untouched = WP_STATS_INIT;
+    wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
+    unsigned ran = atomic_load(&fates->ran), hooked = atomic_load(&fates->hooked);
+    task.run = full;
+    task.end = count_fate;
+    task.arg = (void *)(uintptr_t)fates;
+    CHECK_EQ(WP_EFORKED, wp_submit(pool, must_not_run, NULL));
+    CHECK_EQ(WP_EFORKED, wp_try_submit(pool, must_not_run, NULL));
+    CHECK_EQ(WP_EFORKED, wp_submit_for(pool, must_not_run, NULL, 0));
+    CHECK_EQ(WP_EFORKED, wp_submit_for(pool, must_not_run, NULL, WP_FOREVER));
+    CHECK_EQ(WP_EFORKED, wp_submit_task(pool, &task, WP_FOREVER));
+    CHECK_EQ(WP_EFORKED, wp_wait_idle(pool, 0));
+    CHECK_EQ(WP_EFORKED, wp_wait_idle(pool, WP_FOREVER));
+    CHECK_EQ(WP_EFORKED, wp_shutdown(pool));
+    CHECK_EQ(WP_EFORKED, wp_shutdown_for(pool, WP_SHUTDOWN_CANCEL, WP_FOREVER, &report));
+    CHECK_EQ(WP_EFORKED, wp_stats_get(pool, &stats));
+    CHECK_EQ(0, memcmp(&stats, &untouched, sizeof stats));
+    CHECK_EQ(1, check_threads());
+
+    /* A pool of the child's own works, while the old one is still there and after it is gone. */
+    for (int twice = 0; twice < 2; twice++) {
+        atomic_uint runs = 0;
+        wp_pool *own = check_pool(2, 4);
+        for (int i = 0; i < 100; i++) {
+            CHECK_EQ(WP_OK, wp_submit(own, check_count, &runs));
+        }
+        if (twice == 0) {
+            CHECK_EQ(WP_EFORKED, wp_submit(pool, must_not_run, NULL)); /* also now that this process has a pool */
+            CHECK_EQ(WP_EFORKED, wp_shutdown(pool));
+            CHECK_EQ(WP_OK, wp_destroy(pool));
+        }
+        CHECK_EQ(WP_OK, wp_shutdown(own));
+        CHECK_EQ(100, atomic_load(&runs));
+        if (twice == 1) {
+            pid_t grandchild = check_fork();
+            if (grandchild == 0) {
+                CHECK_EQ(WP_EFORKED, wp_submit(own, must_not_run, NULL));
+                wp_pool *third = check_pool(1, 1);
+                CHECK_EQ(WP_EFORKED, wp_submit(own, must_not_run, NULL));
+                CHECK_EQ(WP_OK, wp_destroy(third));
+                CHECK_EQ(WP_OK, wp_destroy(own));
+                _Exit(0);
+            }
+            int status = -1;
+            CHECK_EQ(grandchild, waitpid(grandchild, &status, 0));
+            CHECK_EQ(0, status);
+        }
+        CHECK_EQ(WP_OK, wp_destroy(own));
+    }
+    CHECK_EQ(ran, atomic_load(&fates->ran));
+    CHECK_EQ(0, atomic_load(&fates->discarded));
+    CHECK_EQ(hooked, atomic_load(&fates->hooked));
+}
+
+/* In each state that a pool can be in when the process forks: idle; busy, with a full queue and a blocked submitter; shut. */
+static void *submit_one(void *arg) {
+    CHECK_EQ(WP_OK, wp_submit(arg, check_nothing, NULL));
+    return NULL;
+}
+
+static void fork_and_check(wp_pool *pool, const struct fates *fates) {
+    pid_t child = check_fork();
+    if (child == 0) {
+        the_child_of_a_fork(pool, fates);
+        fflush(stdout);
+        _Exit(0);
+    }
+    int status = -1;
+    CHECK_EQ(child, waitpid(child, &status, 0));
+    CHECK_EQ(0, status);
+}
+
+static void a_forked_child_is_told_at_once_and_the_parent_goes_on(void) {
+    struct gate gate;
+    struct fates fates;
+    wp_pool *pool = busy_pool(&gate, 2, 10, &fates);
+    CHECK_EQ(WP_OK, wp_try_submit(pool, check_nothing, NULL)); /* 11 of 11: full */
+    pthread_t submitter = check_thread(submit_one, pool);
+    AWAIT(check_stats(pool).waiting == 1);
+    fork_and_check(pool, &fates);
+    check_post_times(&gate.open, 2);
+    check_join(submitter);
+    CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+    CHECK_EQ(10, atomic_load(&fates.ran));
+    fork_and_check(pool, &fates); /* idle */
+    CHECK_EQ(WP_OK, wp_submit(pool, check_nothing, NULL));
+    CHECK_EQ(WP_OK, wp_shutdown(pool));
+    CHECK_EQ(15, check_stats(pool).ran);
+    fork_and_check(pool, &fates); /* shut down */
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
+static void fork_and_exit(void *arg) {
+    pid_t child = check_fork();
+    if (child == 0) {
+        _Exit(7);
+    }
+    int status = -1;
+    CHECK_EQ(child, waitpid(child, &status, 0));
+    CHECK_EQ(7, WEXITSTATUS(status));
+    atomic_fetch_add((atomic_uint *)arg, 1);
+}
+
+static void a_task_may_fork_and_exit(void) {
+    atomic_uint forks = 0;
+    wp_pool *pool = check_pool(2, 4);
+    fflush(stdout);
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQ(WP_OK, wp_submit(pool, fork_and_exit, &forks));
+    }
+    CHECK_EQ(WP_OK, wp_shutdown(pool));
+    CHECK_EQ(4, atomic_load(&forks));
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
+int main(void) {
+    check_begin("fork");
+    CASE(a_forked_child_is_told_at_once_and_the_parent_goes_on);
+    CASE(a_task_may_fork_and_exit);
+    return check_end();
+}
