@@ -39,7 +39,7 @@ models: ## the concurrency models in their full form (make test runs a bounded o
 
 mutants: ## do the tests notice when the library is broken on purpose?
 	@scripts/setup test
-	@scripts/mutants
+	@scripts/mutants $(BUILD)
 
 header: ## renew include/workerpool.h from src/ffi
 	@scripts/check-header --renew $(BUILD)/cargo-header

@@ -49,9 +49,9 @@ impl Snapshot {
 
 impl<J: Job> Pool<J> {
     pub fn snapshot(&self) -> Snapshot {
-        let mut snapshot = self.read();
+        let mut snapshot = self.glance();
         for _ in 0..TRIES {
-            let again = self.read();
+            let again = self.glance();
             let counts = |of: &Snapshot| (of.accepted, of.taken, of.ran, of.discarded, of.closed);
             // Equal at both ends, and counters only grow: they stood still in between.
             snapshot.exact = counts(&snapshot) == counts(&again);
@@ -63,7 +63,8 @@ impl<J: Job> Pool<J> {
         snapshot
     }
 
-    fn read(&self) -> Snapshot {
+    /// One reading of every figure. They add up, yet things may have moved between the first and the last.
+    pub fn glance(&self) -> Snapshot {
         let (mut ran, mut failed) = (0, 0);
         for worker in &self.crew.workers {
             let ran_here = worker.ran.load(Ordering::Acquire);
