@@ -110,12 +110,6 @@ pub enum Rest {
     Closed,
 }
 
-pub enum Room {
-    Some,
-    None,
-    Closed,
-}
-
 impl<J: Job> Queue<J> {
     /// The heap bytes of a queue of this capacity.
     pub fn bytes(capacity: u32) -> u64 {
@@ -330,17 +324,12 @@ impl<J: Job> Queue<J> {
 
     // The words of the waiting submitters (room.rs).
 
-    /// A submitter is about to wait (it is in the line already): from now on a take that makes room will let one go.
-    pub fn ask_for_room(&self) -> Room {
+    /// The submitter at the door is about to sleep: from now on a take that makes room will wake it. Returns whether there is
+    /// room already.
+    pub fn ask_for_room(&self) -> bool {
         let head = self.head.0.fetch_or(WAITING, Ordering::AcqRel) & POSITION;
-        let tail = self.tail.0.load(Ordering::Acquire);
-        if tail & CLOSED != 0 {
-            Room::Closed
-        } else if tail & POSITION == head + self.one_lap {
-            Room::None
-        } else {
-            Room::Some
-        }
+        let tail = self.tail.0.load(Ordering::Acquire) & POSITION;
+        tail != head + self.one_lap
     }
 
     /// For the next at the door, which sleeps: true if there is room enough for it to be woken now; if not, a take will say so.

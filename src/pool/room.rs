@@ -13,7 +13,7 @@
 //! - release: a take that finds `WAITING` and enough room unsets it, and its worker wakes whoever is first then.
 //! - leave: whoever is through, refused or out of time unlinks its node. If that brings another to the door, the same critical
 //!   section wakes that one, if there is room enough, or sets `WAITING` for it.
-//! - close: wakes everybody; each tries to push, and is refused.
+//! - close: wakes everybody; each tries to push, and is refused. Who stands in line later finds the queue closed when it tries.
 //!
 //! # Invariants
 //!
@@ -35,7 +35,7 @@ use std::ptr;
 use std::time::Duration;
 
 use super::parker::Parker;
-use super::queue::{Pushed, Queue, Room as Found};
+use super::queue::{Pushed, Queue};
 use super::wait::Deadline;
 use super::{Error, Job};
 use crate::sync::{AtomicU64, Mutex, Ordering};
@@ -158,7 +158,7 @@ impl Room {
                     Err(Error::Full) => {}
                     result => break result,
                 }
-                if !matches!(queue.ask_for_room(), Found::None) {
+                if queue.ask_for_room() {
                     continue;
                 }
             }

@@ -183,9 +183,10 @@ pub struct Crew {
     threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// Without workers the pool stands still until somebody works it off.
 pub fn crew(workers: u32, capacity: u32, tasks: usize) -> Arc<Crew> {
     let crew = Arc::new(Crew {
-        pool: Pool::new(&Config::new(workers, capacity).unwrap()).unwrap(),
+        pool: Pool::new(&Config::new(workers.max(1), capacity).unwrap()).unwrap(),
         records: (0..tasks).map(|_| Record::new()).collect(),
         gate: Gate::new(),
         threads: Default::default(),
@@ -202,6 +203,13 @@ pub fn crew(workers: u32, capacity: u32, tasks: usize) -> Arc<Crew> {
 impl Crew {
     pub fn submit(&self, task: usize, action: Action, wait: Wait) -> Result<(), Error> {
         self.pool.submit(TestJob { record: &self.records[task], gate: &self.gate, action }, Some(()), wait)
+    }
+
+    /// Runs what is queued on the calling thread, as the worker that the pool has not got.
+    pub fn work_off(&self) {
+        self.pool.expect_worker();
+        assert_eq!(self.pool.shutdown(Mode::Drain, Wait::For(0), || ()), Err(Error::TimedOut));
+        self.pool.work(0, &NoHooks);
     }
 
     pub fn shutdown(&self, mode: Mode) {
