@@ -31,11 +31,6 @@ pub fn explore_large(scenario: impl Fn() + Send + Sync + 'static) {
     explore_to(bound().saturating_sub(1), scenario);
 }
 
-/// The same with a bound of its own, where that is enough and more would take hours.
-pub fn explore_at_most(most: usize, scenario: impl Fn() + Send + Sync + 'static) {
-    explore_to(bound().min(most), scenario);
-}
-
 fn bound() -> usize {
     std::env::var("LOOM_MAX_PREEMPTIONS").ok().and_then(|bound| bound.parse().ok()).unwrap_or(2)
 }
