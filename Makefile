@@ -13,7 +13,7 @@ TREEHASH := $(CMAKE_DIR)/examples/c/treehash
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test models mutants header lint clean build
+.PHONY: help run test models mutants soak bench header lint clean build
 
 help: ## what there is to make (this text)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -40,6 +40,14 @@ models: ## the concurrency models in their full form (make test runs a bounded o
 mutants: ## do the tests notice when the library is broken on purpose?
 	@scripts/setup test
 	@scripts/mutants $(BUILD)
+
+soak: ## one_fate run long: 1,000 rounds, as many under the address sanitizer, some under valgrind
+	@scripts/setup test
+	@$(MAKE) build
+	@scripts/soak $(BUILD)
+
+bench: ## the library beside its peers; writes benches/results and docs/performance.md
+	@scripts/bench $(BUILD)
 
 header: ## renew include/workerpool.h from src/ffi
 	@scripts/check-header --renew $(BUILD)/cargo-header
