@@ -6,7 +6,7 @@
 #[cfg(not(wp_loom))]
 mod imp {
     pub use std::hint::spin_loop;
-    pub use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
     pub use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard};
     pub use std::thread::yield_now;
 
@@ -38,9 +38,15 @@ mod imp {
 mod imp {
     pub use loom::cell::UnsafeCell;
     pub use loom::hint::spin_loop;
-    pub use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
     pub use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard};
-    pub use loom::thread::yield_now;
+
+    /// Who yields has waited for another thread's next step in vain a few times. Every order in which it waits still longer leads to
+    /// the same states, so none is explored: there is no end of them as soon as two threads wait.
+    pub fn yield_now() {
+        loom::skip_branch();
+        loom::thread::yield_now();
+    }
 
     pub fn this_thread() -> u64 {
         use std::hash::{DefaultHasher, Hash, Hasher};
@@ -50,7 +56,9 @@ mod imp {
     }
 }
 
-pub use imp::{AtomicBool, AtomicU64, MutexGuard, Ordering, UnsafeCell, spin_loop, this_thread, yield_now};
+pub use imp::{
+    AtomicBool, AtomicU32, AtomicU64, MutexGuard, Ordering, UnsafeCell, spin_loop, this_thread, yield_now,
+};
 
 use std::time::Duration;
 
@@ -97,5 +105,51 @@ impl Condvar {
 impl Default for Condvar {
     fn default() -> Self {
         Condvar::new()
+    }
+}
+
+/// A word that threads can sleep on.
+pub struct Futex {
+    pub word: AtomicU32,
+    #[cfg(any(wp_loom, not(target_os = "linux")))]
+    sleeper: (Mutex<()>, Condvar),
+}
+
+impl Futex {
+    pub fn new(value: u32) -> Self {
+        Futex {
+            word: AtomicU32::new(value),
+            #[cfg(any(wp_loom, not(target_os = "linux")))]
+            sleeper: (Mutex::new(()), Condvar::new()),
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", not(wp_loom)))]
+impl Futex {
+    /// Sleeps while the word is `expected`, until woken or until `limit` has passed. May also return for no reason.
+    pub fn wait(&self, expected: u32, limit: Option<Duration>) {
+        crate::sys::futex::wait(&self.word, expected, limit);
+    }
+
+    /// Wakes the sleeper. The word must have been changed before.
+    pub fn wake_one(&self) {
+        crate::sys::futex::wake_one(&self.word);
+    }
+}
+
+/// The same for the model checker, and for systems without the call.
+#[cfg(any(wp_loom, not(target_os = "linux")))]
+impl Futex {
+    pub fn wait(&self, expected: u32, limit: Option<Duration>) {
+        let guard = self.sleeper.0.lock();
+        if self.word.load(Ordering::Relaxed) == expected {
+            drop(self.sleeper.1.wait(guard, limit));
+        }
+    }
+
+    pub fn wake_one(&self) {
+        let _guard = self.sleeper.0.lock();
+        self.sleeper.1.notify_one();
     }
 }

@@ -92,11 +92,27 @@ impl wp_pool {
         self.core.fail();
     }
 
-    fn submit(&self, task: Task, detail: Option<task::Detail>, wait: Wait) -> c_int {
+    /// What can't panic needs no guard: a submit that finds room and nobody to wake goes without. `task` makes the task once more
+    /// for the other way, which so costs this one nothing.
+    #[inline(always)]
+    fn submit(&self, task: impl Fn() -> (Task, Option<task::Detail>), wait: Wait) -> c_int {
         if !self.family.is_ours() {
             return WP_EFORKED;
         }
-        guard_pool(self, || code(self.core.submit(task, detail, wait)))
+        let (job, detail) = task();
+        if self.core.submit_quickly(job, detail) {
+            return WP_OK;
+        }
+        self.submit_slowly(task, wait)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn submit_slowly(&self, task: impl Fn() -> (Task, Option<task::Detail>), wait: Wait) -> c_int {
+        guard_pool(self, || {
+            let (job, detail) = task();
+            code(self.core.submit_slowly(job, detail, wait))
+        })
     }
 }
 
@@ -217,11 +233,11 @@ pub unsafe extern "C" fn wp_submit_for(
 
 /// # Safety
 /// As [`on_pool`].
-#[inline]
+#[inline(always)]
 unsafe fn submit_plain(pool: *mut wp_pool, run: wp_run_fn, arg: *mut c_void, wait: Wait) -> c_int {
     // SAFETY: the caller's promise.
-    match (unsafe { pool.as_ref() }, Task::plain(run, arg)) {
-        (Some(pool), Ok(task)) => pool.submit(task, None, wait),
+    match (unsafe { pool.as_ref() }, run) {
+        (Some(pool), Some(run)) => pool.submit(move || (Task::plain(run, arg), None), wait),
         _ => WP_EINVAL,
     }
 }
@@ -243,7 +259,7 @@ pub unsafe extern "C" fn wp_submit_task(pool: *mut wp_pool, task: *const wp_task
     match (unsafe { pool.as_ref() }, unsafe { task::read(task) }) {
         (None, _) => WP_EINVAL,
         (_, Err(error)) => error.into(),
-        (Some(pool), Ok((task, detail))) => pool.submit(task, Some(detail), Wait::for_ns(timeout_ns)),
+        (Some(pool), Ok((task, detail))) => pool.submit(|| (task, Some(detail)), Wait::for_ns(timeout_ns)),
     }
 }
 

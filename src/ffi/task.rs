@@ -125,8 +125,8 @@ unsafe impl Send for Task {}
 unsafe impl Send for Detail {}
 
 impl Task {
-    pub fn plain(run: wp_run_fn, arg: *mut c_void) -> Result<Task, Error> {
-        Ok(Task { code: Code::Plain(run.ok_or(Error::Invalid)?), arg })
+    pub fn plain(run: unsafe extern "C-unwind" fn(*mut c_void), arg: *mut c_void) -> Task {
+        Task { code: Code::Plain(run), arg }
     }
 }
 

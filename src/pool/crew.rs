@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::queue::{Queue, Rest};
+use super::queue::{Duty, Queue};
 use super::{Error, Job, parker::Parker};
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 
@@ -90,46 +90,33 @@ impl Crew {
         is_it(&self.discarder) || self.workers.iter().any(|worker| is_it(&worker.thread))
     }
 
-    /// Puts a worker to sleep until it is woken, unless there is something to do. `looking` is given up. Returns whether the
-    /// worker looks when it comes back.
-    pub fn sleep<J: Job>(
-        &self,
-        me: u32,
-        queue: &Queue<J>,
-        looking: bool,
-        is_quiet: impl Fn() -> bool,
-    ) -> bool {
+    /// Puts a worker to sleep until it is woken, unless there is something to do: then it returns at once, with the duty that the
+    /// worker had.
+    pub fn sleep<J: Job>(&self, me: u32, queue: &Queue<J>, duty: Duty, is_quiet: impl Fn() -> bool) -> Duty {
         let mut state = self.lock();
-        state.asleep.push(me);
-        if queue.fall_asleep(looking) != Rest::Nothing {
-            state.asleep.pop();
-            self.note_waking(&state, queue);
-            drop(state);
-            // What was pushed while this worker looked has woken nobody, so it goes on looking, unless another does.
-            return queue.begin_looking();
+        if !queue.fall_asleep(duty) {
+            return duty;
         }
+        state.asleep.push(me);
         if state.idle_waiters > 0 && is_quiet() {
             state.idle_seen += 1;
             self.changed.notify_all();
         }
         drop(state);
         while !self.workers[me as usize].parker.park(None) {}
-        true
+        Duty::Waking
     }
 
-    /// Wakes the worker that slept last and hands it the looking, which the caller has begun for it.
+    /// Wakes the worker that slept last, which has the duty `Waking` from now on; the caller has it until then.
     #[cold]
     pub fn wake_one<J: Job>(&self, queue: &Queue<J>) {
         let mut state = self.lock();
         let woken = state.asleep.pop();
         self.note_waking(&state, queue);
         drop(state);
-        match woken {
-            Some(worker) => self.workers[worker as usize].parker.unpark(),
-            // All are awake, and each looks again before it sleeps.
-            None => {
-                queue.stop_looking();
-            }
+        // If nobody sleeps any more, the queue has been closed meanwhile: everybody is awake, and no push comes.
+        if let Some(worker) = woken {
+            self.workers[worker as usize].parker.unpark();
         }
     }
 

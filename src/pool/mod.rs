@@ -6,8 +6,9 @@
 //! [`queue`]; *taken* that of the take's; *ended* is counted after `end` has returned, by the worker that ran it or the thread that
 //! discarded it.
 //!
-//! **A worker**: *busy* (has a task), *looking* (awake without a task), *asleep* (on the crew's list, parked), *gone*. At most one
-//! worker holds the looking, as the queue's `LOOKING` flag says; it is handed over with a wake-up.
+//! **A worker**: *busy* (has a task), *looking* (awake without a task), *asleep* (on the crew's list, parked), *gone*. The flags
+//! beside the queue's tail tell pushes whom they can count on: `LOOKING`, one that looks; `WAKING`, one that is being woken; else,
+//! with `ASLEEP`, the push has to wake one.
 //!
 //! **The pool**: open → closed (one bit, set by one atomic step) → joining → over. A fault of the library: failed, beside any.
 //!
@@ -15,18 +16,21 @@
 //!
 //! # Transitions of a worker
 //!
-//! - busy → looking: its task has ended and the queue is empty. It looks a little while only: about what a wake-up costs.
-//! - looking → busy: it takes a task. If it held the looking it gives it up, and if there is more work and somebody sleeps, wakes
-//!   that one to look in its place. So wake-ups come one after the other, each only when there is work for it.
-//! - looking → asleep: under the crew's lock it puts itself on the list, sets `ASLEEP`, unsets `LOOKING`. If the position beside these
-//!   flags shows work, or the closing, it goes back to looking.
-//! - asleep → looking: a push that finds `ASLEEP` without `LOOKING` sets `LOOKING` and wakes the one that slept last; a close wakes all.
+//! - busy → looking: its task has ended and the queue is empty. Unless another looks already it sets `LOOKING`, and looks a little
+//!   while only: about what a wake-up costs.
+//! - looking → busy: it takes a task. The push that it looked for has unset `LOOKING` in its own step. If it was woken it wakes the
+//!   next, if there is more work and somebody sleeps, or unsets `WAKING`: so wake-ups come one after the other, each only when
+//!   there is work for it.
+//! - looking → asleep: under the crew's lock, in one step that succeeds only while the queue is empty and open, it sets `ASLEEP` and
+//!   unsets what it had set; then it goes on the list.
+//! - asleep → looking: a push that finds `ASLEEP` alone sets `WAKING` and wakes the one that slept last; a close wakes all.
 //! - looking → gone: the queue is closed and empty, or halted by a shutdown that cancels.
 //!
 //! # Invariants
 //!
-//! - P1 (no lost wake-up): if a task is queued and a worker sleeps, then `LOOKING` is set, and whoever has it (a worker, or
-//!   the thread that is waking one) will take a task, or see that there is none, or hand the looking on.
+//! - P1 (no lost wake-up): each queued task has been pushed when nobody slept, or to one that looked, or to one that was being
+//!   woken, or has woken one itself. Who looks or is woken takes a task, or finds none queued, before it sleeps again; and one
+//!   that was woken wakes the next. So no task is left queued while a worker sleeps.
 //! - P2 (law L4): a push succeeds iff it is before `CLOSED` in the order of the tail's changes. No worker leaves before it saw
 //!   the queue empty with `CLOSED` set, or `HALTED`, after which the discarder sees that instead; so everything before the line is taken.
 //! - P3 (law L5): a shutdown succeeds only after every worker has left and no thread discards; a worker leaves, and a discarder
@@ -111,28 +115,28 @@ impl<J: Job> Pool<J> {
     }
 
     /// Accepts a task, or refuses it and has touched nothing (law L3). `detail` is given exactly when the job is detailed.
-    #[inline]
     pub fn submit(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
-        match self.queue.push(job, detail) {
-            Ok(queue::Pushed::Quietly) => Ok(()),
-            Err(Error::Full) => self.submit_to_full(job, detail, wait),
-            other => self.finish_submit(other),
-        }
+        if self.submit_quickly(job, detail) { Ok(()) } else { self.submit_slowly(job, detail, wait) }
     }
 
+    /// The same where there is room and nobody has to be woken; else false, and nothing has happened. It can't panic.
+    #[inline(always)]
+    pub fn submit_quickly(&self, job: J, detail: Option<J::Detail>) -> bool {
+        self.queue.push_quickly(job, detail)
+    }
+    /// The same in every other case.
     #[cold]
-    fn submit_to_full(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
-        let result = match wait {
-            Wait::Never => Err(Error::Full),
-            Wait::For(0) => Err(Error::TimedOut),
-            _ if self.crew.has_inside(crate::sync::this_thread()) => Err(Error::Deadlock),
-            _ => self.room.push(&self.queue, job, detail, wait.begin()),
+    pub fn submit_slowly(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
+        let pushed = match self.queue.push(job, detail) {
+            Err(Error::Full) => match wait {
+                Wait::Never => Err(Error::Full),
+                Wait::For(0) => Err(Error::TimedOut),
+                _ if self.crew.has_inside(crate::sync::this_thread()) => Err(Error::Deadlock),
+                _ => self.room.push(&self.queue, job, detail, wait.begin()),
+            },
+            pushed => pushed,
         };
-        self.finish_submit(result)
-    }
-
-    fn finish_submit(&self, result: Result<queue::Pushed, Error>) -> Result<(), Error> {
-        match result {
+        match pushed {
             Ok(queue::Pushed::Quietly) => Ok(()),
             Ok(queue::Pushed::OwingWake) => {
                 self.crew.wake_one(&self.queue);

@@ -3,12 +3,13 @@
 //! # States
 //!
 //! `tail` and `head` are positions: a lap number and an index below the capacity, `lap * one_lap + index`, where
-//! `one_lap` is a power of two above the capacity. Above the position `tail` carries three flags and `head` two, so that a
+//! `one_lap` is a power of two above the capacity. Above the position `tail` carries four flags and `head` two, so that a
 //! submit or a take and the news that travel with it are one atomic step:
 //!
 //! - `CLOSED` (tail): no push succeeds any more. Never unset once set.
-//! - `ASLEEP` (tail): some worker sleeps. `LOOKING` (tail): some worker is awake without a task and will see what is pushed,
-//!   or a wake-up is on its way to one. A push that finds `ASLEEP` without `LOOKING` sets `LOOKING` and owes one wake-up.
+//! - `ASLEEP` (tail): some worker sleeps. `LOOKING` (tail): some worker has found the queue empty and looks on: the next push is
+//!   its, and unsets the flag. `WAKING` (tail): a wake-up is on its way to a worker, or the worker it came to has not found a task
+//!   yet. A push that finds `ASLEEP` alone sets `WAKING` and owes the wake-up.
 //! - `WAITING` (head): a submitter waits for room, and none that was let go is on its way. A take that finds it, and
 //!   enough room, unsets it and owes one release.
 //! - `HALTED` (head): what is queued is for the discarder; workers get nothing any more. Never unset once set.
@@ -44,9 +45,10 @@ use crate::sync::{AtomicU64, Ordering, UnsafeCell, spin_loop, yield_now};
 const CLOSED: u64 = 1 << 63;
 const ASLEEP: u64 = 1 << 62;
 const LOOKING: u64 = 1 << 61;
+const WAKING: u64 = 1 << 60;
 const HALTED: u64 = 1 << 63;
 const WAITING: u64 = 1 << 62;
-const POSITION: u64 = LOOKING - 1;
+const POSITION: u64 = WAKING - 1;
 
 /// Producers and consumers each have their own word: apart by two lines, since processors fetch lines in pairs.
 #[repr(align(128))]
@@ -90,7 +92,7 @@ pub enum Taker {
 pub enum Taken<J: Job> {
     Task(Task<J>),
     /// Nothing is queued.
-    Empty,
+    Empty(Seen),
     /// Nothing is queued for this taker, nor ever will be.
     Drained,
 }
@@ -102,12 +104,34 @@ pub struct Task<J: Job> {
     pub owes_release: bool,
 }
 
-/// What a worker that goes to sleep, or stops looking, finds behind it.
-#[derive(PartialEq, Eq)]
-pub enum Rest {
-    Nothing,
-    Work,
-    Closed,
+/// The tail as a take found it that found nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seen(u64);
+
+impl Seen {
+    pub fn has_looker(self) -> bool {
+        self.0 & LOOKING != 0
+    }
+}
+
+/// What a worker without a task owes to pushes that woke nobody because of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    None,
+    /// It set `LOOKING` at this position: who pushed there relies on it to look once more before it sleeps.
+    Looking(u64),
+    /// It was woken: all who pushed since rely on it to take a task and wake the next if there are more.
+    Waking,
+}
+
+impl Duty {
+    fn flag(self) -> u64 {
+        match self {
+            Duty::None => 0,
+            Duty::Looking(_) => LOOKING,
+            Duty::Waking => WAKING,
+        }
+    }
 }
 
 impl<J: Job> Queue<J> {
@@ -139,6 +163,17 @@ impl<J: Job> Queue<J> {
         (position & (self.one_lap - 1)) as usize
     }
 
+    fn slot(&self, position: u64) -> &Slot<J> {
+        // SAFETY: head and tail begin at 0 and go on by `next` alone, which keeps the index below the capacity. A submit that finds
+        // room and has nobody to wake must have no way to panic: the border does not guard it.
+        unsafe { self.slots.get_unchecked(self.index(position)) }
+    }
+
+    fn detail(&self, position: u64) -> &UnsafeCell<MaybeUninit<J::Detail>> {
+        // SAFETY: as above; there are as many details as slots.
+        unsafe { self.details.get_unchecked(self.index(position)) }
+    }
+
     fn next(&self, position: u64) -> u64 {
         if self.index(position) + 1 < self.slots.len() {
             position + 1
@@ -153,7 +188,6 @@ impl<J: Job> Queue<J> {
     }
 
     /// Puts a job behind all others, or says why not and touches nothing. `detail` is given exactly when the job is detailed.
-    #[inline]
     pub fn push(&self, job: J, detail: Option<J::Detail>) -> Result<Pushed, Error> {
         let mut tail = self.tail.0.load(Ordering::Relaxed);
         let mut pause = Pause::new();
@@ -161,44 +195,76 @@ impl<J: Job> Queue<J> {
             if tail & CLOSED != 0 {
                 return Err(Error::Closed);
             }
-            let position = tail & POSITION;
-            let slot = &self.slots[self.index(position)];
-            let stamp = slot.stamp.load(Ordering::Acquire);
-            if stamp == position {
-                let owes_wake = tail & (ASLEEP | LOOKING) == ASLEEP;
-                let flags = if owes_wake { ASLEEP | LOOKING } else { tail & (ASLEEP | LOOKING) };
-                let next = self.next(position) | flags;
-                match self.tail.0.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Relaxed) {
-                    Ok(_) => {
-                        // SAFETY: the slot is this thread's between the swap and the stamp (Q2).
-                        slot.job.with_mut(|place| unsafe { (*place).write(job) });
-                        if let Some(detail) = detail {
-                            // SAFETY: as above.
-                            self.details[self.index(position)]
-                                .with_mut(|place| unsafe { (*place).write(detail) });
-                        }
-                        slot.stamp.store(position + 1, Ordering::Release);
-                        return Ok(if owes_wake { Pushed::OwingWake } else { Pushed::Quietly });
-                    }
-                    Err(now) => tail = now,
+            let stamp = self.slot(tail & POSITION).stamp.load(Ordering::Acquire);
+            if stamp != tail & POSITION {
+                tail = self.look_again(tail & POSITION, stamp, &mut pause)?;
+                continue;
+            }
+            match self.claim(tail) {
+                Ok(()) => {
+                    self.fill(tail & POSITION, job, detail);
+                    return Ok(if owes_wake(tail) { Pushed::OwingWake } else { Pushed::Quietly });
                 }
-            } else if stamp + self.one_lap == position + 1 {
-                // Filled in the lap before: full, unless its taker is just about to free it.
-                if (self.head.0.load(Ordering::Acquire) & POSITION) + self.one_lap == position {
-                    return Err(Error::Full);
-                }
-                pause.wait();
-                tail = self.tail.0.load(Ordering::Relaxed);
-            } else {
-                // Another push has taken this position already.
-                pause.wait();
-                tail = self.tail.0.load(Ordering::Relaxed);
+                Err(now) => tail = now,
             }
         }
     }
 
+    /// The same where that takes nothing but a free slot, without a way to panic; else false.
+    #[inline(always)]
+    pub fn push_quickly(&self, job: J, detail: Option<J::Detail>) -> bool {
+        let mut tail = self.tail.0.load(Ordering::Relaxed);
+        while tail & CLOSED == 0
+            && !owes_wake(tail)
+            && self.slot(tail & POSITION).stamp.load(Ordering::Acquire) == tail & POSITION
+        {
+            match self.claim(tail) {
+                Ok(()) => {
+                    self.fill(tail & POSITION, job, detail);
+                    return true;
+                }
+                Err(now) => tail = now,
+            }
+        }
+        false
+    }
+
+    /// Moves the tail, as it was read, over a slot that is free; or returns the tail as it is now.
+    #[inline(always)]
+    fn claim(&self, tail: u64) -> Result<(), u64> {
+        let waking = if owes_wake(tail) { WAKING } else { tail & WAKING };
+        let next = self.next(tail & POSITION) | (tail & ASLEEP) | waking;
+        self.tail.0.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Relaxed).map(drop)
+    }
+
+    #[inline(always)]
+    fn fill(&self, position: u64, job: J, detail: Option<J::Detail>) {
+        let slot = self.slot(position);
+        // SAFETY: the slot is this thread's between the claim and the stamp (Q2).
+        slot.job.with_mut(|place| unsafe { (*place).write(job) });
+        if let Some(detail) = detail {
+            // SAFETY: as above.
+            self.detail(position).with_mut(|place| unsafe { (*place).write(detail) });
+        }
+        slot.stamp.store(position + 1, Ordering::Release);
+    }
+
+    /// The tail's slot is not free, by a stamp that was read: full, or the tail as it is now.
+    #[cold]
+    fn look_again(&self, position: u64, stamp: u64, pause: &mut Pause) -> Result<u64, Error> {
+        if stamp.wrapping_add(self.one_lap) == position + 1 {
+            // Filled in the lap before: full, unless its taker is just about to free it.
+            if (self.head.0.load(Ordering::Acquire) & POSITION).wrapping_add(self.one_lap) == position {
+                return Err(Error::Full);
+            }
+            pause.wait();
+        }
+        // Else another push has taken this position, and who sees its stamp sees its tail too.
+        Ok(self.tail.0.load(Ordering::Relaxed))
+    }
+
     /// Takes the job that waited longest.
-    #[inline]
+    #[inline(always)]
     pub fn take(&self, by: Taker) -> Taken<J> {
         let mut head = self.head.0.load(Ordering::Relaxed);
         let mut pause = Pause::new();
@@ -207,7 +273,7 @@ impl<J: Job> Queue<J> {
                 return Taken::Drained;
             }
             let position = head & POSITION;
-            let slot = &self.slots[self.index(position)];
+            let slot = self.slot(position);
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == position + 1 {
                 let next = self.next(position);
@@ -225,7 +291,7 @@ impl<J: Job> Queue<J> {
                         let job = slot.job.with(|place| unsafe { (*place).assume_init() });
                         let detail = job.is_detailed().then(|| {
                             // SAFETY: as above; a detailed job was pushed with its detail.
-                            self.details[self.index(position)].with(|place| unsafe { (*place).assume_init() })
+                            self.detail(position).with(|place| unsafe { (*place).assume_init() })
                         });
                         slot.stamp.store(position + self.one_lap, Ordering::Release);
                         return Taken::Task(Task { job, detail, owes_release });
@@ -235,14 +301,13 @@ impl<J: Job> Queue<J> {
             } else if stamp == position {
                 let tail = self.tail.0.load(Ordering::Acquire);
                 if tail & POSITION == position {
-                    return if tail & CLOSED != 0 { Taken::Drained } else { Taken::Empty };
+                    return if tail & CLOSED != 0 { Taken::Drained } else { Taken::Empty(Seen(tail)) };
                 }
                 // Accepted but not written yet, or head has moved on.
                 pause.wait();
                 head = self.head.0.load(Ordering::Relaxed);
             } else {
-                // Another take has passed this position already.
-                pause.wait();
+                // Another take has passed this position; who sees its stamp sees its head too.
                 head = self.head.0.load(Ordering::Relaxed);
             }
         }
@@ -276,50 +341,81 @@ impl<J: Job> Queue<J> {
     /// early, which costs a wake-up and loses nothing.
     fn has_enough_room(&self, head: u64) -> bool {
         let tail = self.tail.0.load(Ordering::Acquire) & POSITION;
-        let queued = self.count(tail).saturating_sub(self.count(head));
-        self.slots.len() as u64 - queued.min(self.slots.len() as u64) >= self.enough_room
-    }
-
-    // The words of the sleeping workers (crew.rs).
-
-    /// Whether a worker sleeps. Exact under the crew's lock.
-    pub fn has_sleepers(&self) -> bool {
-        self.tail.0.load(Ordering::Relaxed) & ASLEEP != 0
-    }
-
-    /// Becomes the worker that looks, so that pushes need not wake another; false if there is one already.
-    pub fn begin_looking(&self) -> bool {
-        self.tail.0.fetch_or(LOOKING, Ordering::AcqRel) & LOOKING == 0
-    }
-
-    /// Gives the looking up. What was pushed meanwhile woke nobody: the caller must see to it.
-    pub fn stop_looking(&self) -> Rest {
-        let tail = self.tail.0.fetch_and(!LOOKING, Ordering::AcqRel);
-        self.rest(tail)
-    }
-
-    /// A worker is about to sleep (it is on the crew's list already), and gives up looking if it was.
-    pub fn fall_asleep(&self, was_looking: bool) -> Rest {
-        let mut tail = self.tail.0.fetch_or(ASLEEP, Ordering::AcqRel);
-        if was_looking {
-            tail = self.tail.0.fetch_and(!LOOKING, Ordering::AcqRel);
+        if tail <= head {
+            return true;
         }
-        self.rest(tail)
+        let is_lap_ahead = (tail ^ head) >= self.one_lap;
+        let queued = self.index(tail) + if is_lap_ahead { self.slots.len() } else { 0 } - self.index(head);
+        queued as u64 + self.enough_room <= self.slots.len() as u64
+    }
+
+    // The words of the workers without a task (worker.rs, crew.rs).
+
+    /// Whether the next task is not there yet. Stale for those who have not synchronised with its push.
+    pub fn looks_empty(&self) -> bool {
+        let position = self.head.0.load(Ordering::Relaxed) & POSITION;
+        self.slot(position).stamp.load(Ordering::Relaxed) == position
+    }
+
+    /// A worker that found the queue empty looks on, so that the next push need not wake another. Its wake-up, if it was
+    /// woken, ends here: nothing is left to wake others for. `None`: the tail has changed since.
+    pub fn begin_looking(&self, seen: Seen, duty: Duty) -> Option<Duty> {
+        if duty == Duty::None && seen.0 & ASLEEP == 0 {
+            return Some(Duty::None);
+        }
+        let flags = (seen.0 & (ASLEEP | WAKING) & !duty.flag()) | LOOKING;
+        let position = seen.0 & POSITION;
+        self.tail
+            .0
+            .compare_exchange(seen.0, position | flags, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+            .then_some(Duty::Looking(position))
+    }
+
+    /// A worker is about to sleep, and gives its duty up. False if there is work, or the queue is closed: then nothing has changed.
+    pub fn fall_asleep(&self, duty: Duty) -> bool {
+        let mut tail = self.tail.0.load(Ordering::Acquire);
+        loop {
+            let position = tail & POSITION;
+            if tail & CLOSED != 0 || self.head.0.load(Ordering::Acquire) & POSITION != position {
+                return false;
+            }
+            let given_up = match duty {
+                // A push has unset it already; if it is set, then by another worker.
+                Duty::Looking(at) if at != position => 0,
+                _ => duty.flag(),
+            };
+            match self.tail.0.compare_exchange_weak(
+                tail,
+                (tail & !given_up) | ASLEEP,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return true,
+                Err(now) => tail = now,
+            }
+        }
+    }
+
+    /// A worker that was woken has a task now. If there is more to do and somebody sleeps, that one is to be woken and to have the
+    /// duty (true); else it ends here.
+    pub fn pass_waking_on(&self) -> bool {
+        let mut tail = self.tail.0.load(Ordering::Acquire);
+        loop {
+            if tail & ASLEEP != 0 && self.head.0.load(Ordering::Acquire) & POSITION != tail & POSITION {
+                return true;
+            }
+            match self.tail.0.compare_exchange_weak(tail, tail & !WAKING, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return false,
+                Err(now) => tail = now,
+            }
+        }
     }
 
     /// The last sleeper has been woken.
     pub fn all_awake(&self) {
         self.tail.0.fetch_and(!ASLEEP, Ordering::AcqRel);
-    }
-
-    fn rest(&self, tail: u64) -> Rest {
-        if tail & CLOSED != 0 {
-            Rest::Closed
-        } else if self.head.0.load(Ordering::Acquire) & POSITION == tail & POSITION {
-            Rest::Nothing
-        } else {
-            Rest::Work
-        }
     }
 
     // The words of the waiting submitters (room.rs).
@@ -339,9 +435,16 @@ impl<J: Job> Queue<J> {
     }
 }
 
+/// A worker sleeps, and no push can count on another one.
+fn owes_wake(tail: u64) -> bool {
+    tail & (ASLEEP | LOOKING | WAKING) == ASLEEP
+}
+
 /// Waiting for another thread's next instruction: it spins, then lets others run, since that thread may have lost its
 /// processor between its two steps.
 struct Pause(u32);
+
+const SPINS: u32 = if cfg!(wp_loom) { 3 } else { 64 };
 
 impl Pause {
     fn new() -> Self {
@@ -350,6 +453,6 @@ impl Pause {
 
     fn wait(&mut self) {
         self.0 += 1;
-        if self.0 < 64 { spin_loop() } else { yield_now() }
+        if self.0 < SPINS { spin_loop() } else { yield_now() }
     }
 }

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::queue::{Rest, Taken, Taker, Task};
+use super::queue::{Duty, Taken, Taker, Task};
 use super::{Fate, Job, Outcome, Pool, ThreadHooks};
 use crate::sync::{Ordering, spin_loop, this_thread};
 
@@ -21,14 +21,15 @@ impl<J: Job> Pool<J> {
     }
 
     /// The next task, when there is one; `None` when there will be none.
+    #[inline]
     pub fn next_task(&self, me: u32) -> Option<Task<J>> {
-        let mut looking = false;
-        let mut spins = 0;
+        let mut duty = Duty::None;
+        let mut has_lingered = false;
         loop {
             match self.queue.take(Taker::Worker) {
                 Taken::Task(task) => {
-                    if looking {
-                        self.hand_looking_on();
+                    if duty == Duty::Waking && self.queue.pass_waking_on() {
+                        self.crew.wake_one(&self.queue);
                     }
                     if task.owes_release {
                         self.room.release_one();
@@ -36,31 +37,32 @@ impl<J: Job> Pool<J> {
                     return Some(task);
                 }
                 Taken::Drained => return None,
-                Taken::Empty => {}
-            }
-            // LOOKING: nobody needs to be woken while this worker is awake without a task.
-            if spins == 0 && !looking && self.queue.has_sleepers() {
-                looking = self.queue.begin_looking();
-                if !looking {
+                Taken::Empty(seen) => {
                     // One that looks is enough.
-                    spins = self.spins;
+                    if has_lingered || seen.has_looker() || !self.may_linger() {
+                        duty = self.crew.sleep(me, &self.queue, duty, || self.is_quiet());
+                        has_lingered = false;
+                    } else if let Some(looking) = self.queue.begin_looking(seen, duty) {
+                        duty = looking;
+                        self.linger();
+                        has_lingered = true;
+                    }
                 }
-            }
-            if spins < self.spins && !self.crew.idle_wanted.load(Ordering::Relaxed) {
-                spins += 1;
-                spin_loop();
-            } else {
-                looking = self.crew.sleep(me, &self.queue, looking, || self.is_quiet());
-                spins = 0;
             }
         }
     }
 
-    /// A worker that looked has a task now. If there is more to do, somebody who sleeps is to look in its place.
-    fn hand_looking_on(&self) {
-        if self.queue.stop_looking() == Rest::Work && self.queue.has_sleepers() && self.queue.begin_looking()
-        {
-            self.crew.wake_one(&self.queue);
+    fn may_linger(&self) -> bool {
+        self.spins > 0 && !self.crew.idle_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Looks at the queue until something is there, or about as long as a wake-up would take.
+    fn linger(&self) {
+        for _ in 0..self.spins {
+            if !self.queue.looks_empty() || !self.may_linger() {
+                break;
+            }
+            spin_loop();
         }
     }
 

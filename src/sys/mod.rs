@@ -3,4 +3,6 @@
 pub mod clock;
 pub mod cpus;
 pub mod fork;
+#[cfg(target_os = "linux")]
+pub mod futex;
 pub mod thread;

@@ -247,7 +247,7 @@ fn the_queue_keeps_the_order() {
 fn take(queue: &Queue<Number>) -> Option<u64> {
     match queue.take(Taker::Worker) {
         Taken::Task(task) => Some(task.job.0),
-        Taken::Empty | Taken::Drained => None,
+        Taken::Empty(_) | Taken::Drained => None,
     }
 }
 
@@ -274,7 +274,7 @@ impl Door {
                 }
                 Some(task.job.0)
             }
-            Taken::Empty | Taken::Drained => None,
+            Taken::Empty(_) | Taken::Drained => None,
         }
     }
 }
