@@ -125,6 +125,9 @@ impl Futex {
     }
 }
 
+/// A wake-up that is owed to the sleeper of a futex, which may be gone by the time it is paid.
+pub struct Wake(#[cfg(all(target_os = "linux", not(wp_loom)))] *const AtomicU32);
+
 #[cfg(all(target_os = "linux", not(wp_loom)))]
 impl Futex {
     /// Sleeps while the word is `expected`, until woken or until `limit` has passed. May also return for no reason.
@@ -132,13 +135,20 @@ impl Futex {
         crate::sys::futex::wait(&self.word, expected, limit);
     }
 
-    /// Wakes the sleeper. The word must have been changed before.
-    pub fn wake_one(&self) {
-        crate::sys::futex::wake_one(&self.word);
+    /// To wake the sleeper, whose word has been changed before.
+    pub fn wake(&self) -> Wake {
+        Wake(&self.word)
     }
 }
 
-/// The same for the model checker, and for systems without the call.
+#[cfg(all(target_os = "linux", not(wp_loom)))]
+impl Wake {
+    pub fn pay(self) {
+        crate::sys::futex::wake_one(self.0);
+    }
+}
+
+/// The same for the model checker, and for systems without the call: there the wake-up is paid while the sleeper must be there.
 #[cfg(any(wp_loom, not(target_os = "linux")))]
 impl Futex {
     pub fn wait(&self, expected: u32, limit: Option<Duration>) {
@@ -148,8 +158,14 @@ impl Futex {
         }
     }
 
-    pub fn wake_one(&self) {
+    pub fn wake(&self) -> Wake {
         let _guard = self.sleeper.0.lock();
         self.sleeper.1.notify_one();
+        Wake()
     }
+}
+
+#[cfg(any(wp_loom, not(target_os = "linux")))]
+impl Wake {
+    pub fn pay(self) {}
 }

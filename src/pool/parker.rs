@@ -13,14 +13,14 @@
 //!
 //! - A wake-up is kept until it is used, so waking before sleeping is not lost: a sleep ends when the word is no longer
 //!   *parked*, and begins only if it still is.
-//! - Only the owner parks. Whoever unparks keeps the parker from going away meanwhile (the woken owner may be quicker than its
-//!   waker's last step).
+//! - Only the owner parks. The parker must be there while somebody leaves a wake-up in it, but need not be when that is
+//!   paid: so a sleeper can be woken after the lock that kept its parker is let go, and does not run into that lock.
 
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
 
-use crate::sync::{Futex, Ordering};
+use crate::sync::{Futex, Ordering, Wake};
 
 const EMPTY: u32 = 0;
 const WOKEN: u32 = 1;
@@ -46,9 +46,9 @@ impl Parker {
         state.swap(EMPTY, Ordering::Acquire) == WOKEN
     }
 
-    pub fn unpark(&self) {
-        if self.state.word.swap(WOKEN, Ordering::Release) == PARKED {
-            self.state.wake_one();
-        }
+    /// Leaves a wake-up, and returns what is still to be paid if the owner sleeps. Only the first half needs the parker.
+    #[must_use]
+    pub fn unpark(&self) -> Option<Wake> {
+        (self.state.word.swap(WOKEN, Ordering::Release) == PARKED).then(|| self.state.wake())
     }
 }

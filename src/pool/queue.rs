@@ -66,7 +66,8 @@ pub struct Queue<J: Job> {
     /// The details of detailed jobs, beside the slot of the same index, under the same stamp.
     details: Box<[UnsafeCell<MaybeUninit<J::Detail>>]>,
     one_lap: u64,
-    /// How much room lets a waiting submitter go (a quarter, at least one).
+    /// How much room lets a waiting submitter go: all but a quarter, but four tasks are left to the workers meanwhile, or half
+    /// of a small queue.
     enough_room: u64,
 }
 
@@ -155,7 +156,7 @@ impl<J: Job> Queue<J> {
             slots: slots.into(),
             details: details.into(),
             one_lap,
-            enough_room: u64::from(capacity).div_ceil(4),
+            enough_room: u64::from(capacity - (capacity / 4).max((capacity / 2).min(4))),
         })
     }
 
@@ -360,9 +361,6 @@ impl<J: Job> Queue<J> {
     /// A worker that found the queue empty looks on, so that the next push need not wake another. Its wake-up, if it was
     /// woken, ends here: nothing is left to wake others for. `None`: the tail has changed since.
     pub fn begin_looking(&self, seen: Seen, duty: Duty) -> Option<Duty> {
-        if duty == Duty::None && seen.0 & ASLEEP == 0 {
-            return Some(Duty::None);
-        }
         let flags = (seen.0 & (ASLEEP | WAKING) & !duty.flag()) | LOOKING;
         let position = seen.0 & POSITION;
         self.tail
@@ -420,16 +418,8 @@ impl<J: Job> Queue<J> {
 
     // The words of the waiting submitters (room.rs).
 
-    /// The submitter at the door is about to sleep: from now on a take that makes room will wake it. Returns whether there is
-    /// room already.
+    /// For a submitter that sleeps at the door, or is about to: true if there is room enough for it now; if not, a take will say so.
     pub fn ask_for_room(&self) -> bool {
-        let head = self.head.0.fetch_or(WAITING, Ordering::AcqRel) & POSITION;
-        let tail = self.tail.0.load(Ordering::Acquire) & POSITION;
-        tail != head + self.one_lap
-    }
-
-    /// For the next at the door, which sleeps: true if there is room enough for it to be woken now; if not, a take will say so.
-    pub fn ask_for_enough_room(&self) -> bool {
         self.has_enough_room(self.head.0.load(Ordering::Acquire) & POSITION)
             || self.has_enough_room(self.head.0.fetch_or(WAITING, Ordering::AcqRel) & POSITION)
     }

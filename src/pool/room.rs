@@ -9,7 +9,7 @@
 //! # Transitions
 //!
 //! - stand in line: under the lock, link the node at the back. Whoever finds itself first is at the door.
-//! - at the door: try to push; if the queue is full, set `WAITING`; if what the same step reads says that it still is full, sleep.
+//! - at the door: set `WAITING`; if what the same step reads says that there is not enough room, sleep; then try to push.
 //! - release: a take that finds `WAITING` and enough room unsets it, and its worker wakes whoever is first then.
 //! - leave: whoever is through, refused or out of time unlinks its node. If that brings another to the door, the same critical
 //!   section wakes that one, if there is room enough, or sets `WAITING` for it.
@@ -20,8 +20,8 @@
 //! - R1: if somebody is at the door, then it is awake, or a wake-up is on its way to it, or `WAITING` is set since a moment
 //!   at which there was not enough room. So each take that makes room enough sees `WAITING`, unless another has seen it before
 //!   and is about to wake it.
-//! - R2: a node is linked and unlinked under the lock, unlinked by its owner before it leaves its stack, and woken under the lock.
-//!   So whoever wakes a node touches memory that is there.
+//! - R2: a node is linked and unlinked under the lock, unlinked by its owner before it leaves its stack, and its wake-up is
+//!   left in it under the lock. So whoever wakes a node touches memory that is there.
 //!
 //! Enough room is a quarter of the queue: a submitter that is let in fills that in one go, instead of one switch for each
 //! task. So that this can never hold a submitter back for good (its own progress may be what the running tasks wait for), the
@@ -38,10 +38,11 @@ use super::parker::Parker;
 use super::queue::{Pushed, Queue};
 use super::wait::Deadline;
 use super::{Error, Job};
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering, Wake};
 use crate::sys::clock;
 
 const PATIENCE_FIRST: Duration = Duration::from_millis(1);
+const PATIENCE_BEHIND: Duration = Duration::from_millis(16);
 const PATIENCE_LAST: Duration = Duration::from_secs(1);
 
 pub struct Room {
@@ -96,18 +97,16 @@ impl Line {
         ptr::eq(self.first, waiter)
     }
 
-    fn wake_first(&self) {
+    fn wake_first(&self) -> Option<Wake> {
         // SAFETY: what is linked is there, and stays until this lock is let go (R2).
-        if let Some(first) = unsafe { self.first.as_ref() } {
-            first.parker.unpark();
-        }
+        unsafe { self.first.as_ref() }.and_then(|first| first.parker.unpark())
     }
 
     fn wake_all(&self) {
         let mut next = self.first;
         // SAFETY: as above.
         while let Some(waiter) = unsafe { next.as_ref() } {
-            waiter.parker.unpark();
+            waiter.parker.unpark().map(Wake::pay);
             next = waiter.behind.get();
         }
     }
@@ -148,23 +147,33 @@ impl Room {
         let waiter =
             Waiter { parker: Parker::new(), before: Cell::new(ptr::null()), behind: Cell::new(ptr::null()) };
         let mut is_at_door = self.stand_in_line(&waiter);
-        let mut patience = PATIENCE_FIRST;
+        // The queue was full just now. A single place that is free again by now would only make this submitter and the workers
+        // wait for each other task by task; but a closing must be seen.
+        let mut shall_try = queue.is_closed();
+        let mut patience = if is_at_door { PATIENCE_FIRST } else { PATIENCE_BEHIND };
         let result = loop {
             // Asked before the last try: room that came before the deadline is never missed.
             let is_over = deadline.is_over();
-            if is_at_door || is_over {
+            if shall_try || is_over {
                 match queue.push(job, detail) {
                     Err(Error::Full) if is_over => break Err(Error::TimedOut),
                     Err(Error::Full) => {}
                     result => break result,
                 }
-                if queue.ask_for_room() {
-                    continue;
-                }
             }
-            // Only the first is woken, or everybody by a close, who may all try.
-            is_at_door = waiter.parker.park(limit(deadline, patience)) || self.line.lock().has_first(&waiter);
-            patience = (patience * 2).min(PATIENCE_LAST);
+            shall_try = is_at_door && queue.ask_for_room();
+            if !shall_try {
+                // Only the first is woken, or everybody by a close, who may all try.
+                let was_at_door = is_at_door;
+                is_at_door =
+                    waiter.parker.park(limit(deadline, patience)) || self.line.lock().has_first(&waiter);
+                patience = if is_at_door && !was_at_door {
+                    PATIENCE_FIRST
+                } else {
+                    (patience * 2).min(PATIENCE_LAST)
+                };
+                shall_try = is_at_door;
+            }
         };
         self.leave_line(&waiter, queue);
         self.wait_ns.fetch_add(clock::now_ns() - began, Ordering::Relaxed);
@@ -184,15 +193,17 @@ impl Room {
         let was_first = line.has_first(waiter);
         line.unlink(waiter);
         self.waiting.fetch_sub(1, Ordering::Relaxed);
-        if was_first && !line.first.is_null() && queue.ask_for_enough_room() {
-            line.wake_first();
-        }
+        let has_room = was_first && !line.first.is_null() && queue.ask_for_room();
+        let wake = if has_room { line.wake_first() } else { None };
+        drop(line);
+        wake.map(Wake::pay);
     }
 
     /// Pays what a take owes.
     #[cold]
     pub fn release_one(&self) {
-        self.line.lock().wake_first();
+        let wake = self.line.lock().wake_first();
+        wake.map(Wake::pay);
     }
 
     /// The queue is closed: everybody goes, to be refused.
