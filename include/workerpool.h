@@ -599,9 +599,10 @@ int wp_create(const struct wp_options *options,
  * that is how a fast producer is held back. The workers take the tasks in the order in which they were accepted.
  *
  * A submit that finds room takes it, whether others wait or not. Those that wait are let in in the order in which they
- * came, when a quarter of the queue is free, so that one switch between threads serves several tasks. That moment may
- * never come (what the running tasks wait for may be this very caller), so each that waits looks for itself too, after
- * 1 ms and then at doubling intervals up to 1 s: the first in line takes whatever room there is then.
+ * came, when three quarters of the queue are free (of a queue of 16 or less: all but 4 places, or all but half of them; of one above
+ * 682: 512 places), so that one switch between threads serves many tasks. That moment may never come (what the running tasks
+ * wait for may be this very caller), so the first in line looks for itself too, after 1 ms and then at doubling intervals up to
+ * 1 s, and takes whatever room there is then; those behind it do so from 16 ms on.
  *
  * Returns WP_OK: accepted, the task will run unless a shutdown discards it. On any error nothing was accepted, and
  * `arg` is still the caller's. WP_EINVAL: `pool` or `run` is NULL; WP_ECLOSED: a shutdown has begun, also while the
@@ -659,6 +660,33 @@ WP_MUST_USE
 int wp_submit_task(struct wp_pool *pool,
                    const struct wp_task *task,
                    uint64_t timeout_ns);
+
+/**
+ * Hands `count` tasks to the pool, in order, as one wp_submit_task() for each would, but takes room for as many at a time as
+ * there is: for small tasks that costs a fraction. `tasks` is an array whose elements are `task_size` bytes apart:
+ * sizeof *tasks, which each element's `struct_size` must be too. All elements are looked at before the first is accepted.
+ *
+ * While the queue is full the call waits for room, for at most `timeout_ns` nanoseconds in all (0: not at all; WP_FOREVER:
+ * without limit). Tasks of others may come in between.
+ *
+ * `*accepted` (unless `accepted` is NULL) is always written: how many tasks were accepted. These are the first so many; the rest is
+ * untouched and still the caller's.
+ *
+ * Returns WP_OK: all are accepted (also when `count` is 0). Otherwise why the task behind those was refused, as wp_submit_task()
+ * would say it: WP_ETIMEDOUT, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
+ * is NULL, `tasks` is NULL and `count` is not 0, an element has no `run` or another `struct_size`, or the array can't be that
+ * large; WP_ENOTSUP: as for wp_submit_task(), for any element.
+ * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full. Allocates nothing.
+ * Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_submit_batch(struct wp_pool *pool,
+                    const struct wp_task *tasks,
+                    size_t count,
+                    size_t task_size,
+                    uint64_t timeout_ns,
+                    size_t *accepted);
 
 /**
  * Waits until the pool has nothing to do: at some instant after the call began no task was queued, running, or in its

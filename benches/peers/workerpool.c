@@ -32,20 +32,23 @@ void peer_submit(struct peer *peer, struct job *job) {
     REQUIRE(wp_submit((wp_pool *)peer, run, job) == WP_OK);
 }
 
-/* Compiled in once the library has the call: -DWP_HAS_SUBMIT_BATCH, or the same in the header. */
-#ifdef WP_HAS_SUBMIT_BATCH
+static int run_in_context(wp_context *context, void *arg) {
+    (void)context;
+    run(arg);
+    return 0;
+}
+
 void peer_submit_batch(struct peer *peer, struct job *const *jobs, size_t count) {
     enum { BATCH_MAX = 256 };
     wp_task tasks[BATCH_MAX];
     REQUIRE(count <= BATCH_MAX);
     for (size_t i = 0; i < count; i++) {
         tasks[i] = (wp_task)WP_TASK_INIT;
-        tasks[i].run = run;
+        tasks[i].run = run_in_context;
         tasks[i].arg = jobs[i];
     }
-    REQUIRE(wp_submit_batch((wp_pool *)peer, tasks, count, WP_FOREVER) == WP_OK);
+    REQUIRE(wp_submit_batch((wp_pool *)peer, tasks, count, sizeof *tasks, WP_FOREVER, NULL) == WP_OK);
 }
-#endif
 
 static int do_nothing(wp_context *context, void *arg) {
     (void)context;

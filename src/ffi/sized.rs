@@ -30,6 +30,18 @@ fn check(struct_size: usize) -> Result<(), Error> {
 pub unsafe fn read<T: Sized>(given: *const T) -> Result<T, Error> {
     // SAFETY: struct_size is the first field.
     let struct_size = unsafe { *given.cast::<usize>() };
+    if struct_size == size_of::<T>() {
+        // SAFETY: all of it is there, and any bytes that C wrote into a T are a T.
+        return Ok(unsafe { given.read_unaligned() });
+    }
+    // SAFETY: as above.
+    unsafe { read_other(given, struct_size) }
+}
+
+/// # Safety
+/// As for [`read`].
+#[cold]
+unsafe fn read_other<T: Sized>(given: *const T, struct_size: usize) -> Result<T, Error> {
     check(struct_size)?;
     let known = struct_size.min(size_of::<T>());
     // SAFETY: the caller's promise: struct_size readable bytes.
@@ -37,11 +49,70 @@ pub unsafe fn read<T: Sized>(given: *const T) -> Result<T, Error> {
     if bytes[known..].iter().any(|&byte| byte != 0) {
         return Err(Error::Unsupported);
     }
+    // SAFETY: `known` bytes are readable there and no more than a T.
+    Ok(unsafe { extend(given.cast(), known) })
+}
+
+/// The first `known` bytes of a struct, the rest zeros.
+///
+/// # Safety
+/// So many bytes are readable there, and they are not more than a T has.
+unsafe fn extend<T: Sized>(given: *const u8, known: usize) -> T {
     // SAFETY: all zeros is a value of T (the trait's promise).
     let mut value: T = unsafe { std::mem::zeroed() };
-    // SAFETY: `known` bytes are readable there and fit here; any bytes that C wrote into a T are a T.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), (&raw mut value).cast::<u8>(), known) };
-    Ok(value)
+    // SAFETY: the caller's promise; any bytes that C wrote into a T are a T.
+    unsafe { std::ptr::copy_nonoverlapping(given, (&raw mut value).cast::<u8>(), known) };
+    value
+}
+
+/// An array whose elements have `size` bytes each, every one of them checked.
+pub struct Array<T> {
+    first: *const u8,
+    size: usize,
+    element: std::marker::PhantomData<*const T>,
+}
+
+impl<T: Sized> Array<T> {
+    /// # Safety
+    /// `first` is NULL or points to `count` elements of `size` readable bytes, which stay as they are while the array is used.
+    pub unsafe fn new(
+        first: *const T,
+        count: usize,
+        size: usize,
+        check: impl Fn(&T) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let is_walkable = count.checked_mul(size).is_some_and(|bytes| bytes <= isize::MAX as usize);
+        if first.is_null() || !is_walkable {
+            return Err(Error::Invalid);
+        }
+        let array = Array { first: first.cast(), size, element: std::marker::PhantomData };
+        for index in 0..count {
+            let element = array.at(index);
+            // SAFETY: the element is there; it must have the size that the caller walks by.
+            if unsafe { element.read_unaligned() } != size {
+                return Err(Error::Invalid);
+            }
+            // SAFETY: as above.
+            check(&unsafe { read(element.cast::<T>()) }?)?;
+        }
+        Ok(array)
+    }
+
+    fn at(&self, index: usize) -> *const usize {
+        self.first.wrapping_add(index * self.size).cast()
+    }
+
+    /// One of the elements that were checked. It can't fail, so whoever has room for an element can rely on getting it.
+    #[inline]
+    pub fn get(&self, index: usize) -> T {
+        if self.size == size_of::<T>() {
+            // SAFETY: checked; any bytes that C wrote into a T are a T.
+            unsafe { self.at(index).cast::<T>().read_unaligned() }
+        } else {
+            // SAFETY: checked.
+            unsafe { extend(self.at(index).cast(), self.size.min(size_of::<T>())) }
+        }
+    }
 }
 
 /// Checks what the caller prepared for output, before anything is done.

@@ -109,6 +109,8 @@ pub(super) struct Task {
 #[derive(Clone, Copy)]
 enum Code {
     Plain(unsafe extern "C-unwind" fn(*mut c_void)),
+    /// A full task that has nothing but its code and its argument needs no detail.
+    Bare(unsafe extern "C-unwind" fn(*mut wp_context, *mut c_void) -> c_int),
     Full(unsafe extern "C-unwind" fn(*mut wp_context, *mut c_void) -> c_int),
 }
 
@@ -128,21 +130,42 @@ impl Task {
     pub fn plain(run: unsafe extern "C-unwind" fn(*mut c_void), arg: *mut c_void) -> Task {
         Task { code: Code::Plain(run), arg }
     }
+
+    /// The task that a [`check`]ed struct describes.
+    pub fn full(given: &wp_task) -> (Task, Option<Detail>) {
+        // The check has seen a `run`; who takes it away during the call gets a task that does nothing.
+        let run = given.run.unwrap_or(nothing);
+        let (code, detail) = if given.end.is_none() && given.label.is_null() {
+            (Code::Bare(run), None)
+        } else {
+            (Code::Full(run), Some(Detail { end: given.end, label: given.label }))
+        };
+        (Task { code, arg: given.arg }, detail)
+    }
+}
+
+unsafe extern "C-unwind" fn nothing(_: *mut wp_context, _: *mut c_void) -> c_int {
+    0
+}
+
+pub(super) fn check(given: &wp_task) -> Result<(), Error> {
+    match given {
+        wp_task { run: None, .. } => Err(Error::Invalid),
+        wp_task { reserved_pointer, .. } if !reserved_pointer.is_null() => Err(Error::Unsupported),
+        _ => Ok(()),
+    }
 }
 
 /// # Safety
 /// `task` is NULL or points to a struct of `struct_size` readable bytes.
-pub(super) unsafe fn read(task: *const wp_task) -> Result<(Task, Detail), Error> {
+#[inline]
+pub(super) unsafe fn read(task: *const wp_task) -> Result<wp_task, Error> {
     if task.is_null() {
         return Err(Error::Invalid);
     }
     // SAFETY: the caller's promise.
     let given: wp_task = unsafe { sized::read(task)? };
-    if !given.reserved_pointer.is_null() {
-        return Err(Error::Unsupported);
-    }
-    let run = given.run.ok_or(Error::Invalid)?;
-    Ok((Task { code: Code::Full(run), arg: given.arg }, Detail { end: given.end, label: given.label }))
+    check(&given).map(|()| given)
 }
 
 impl Job for Task {
@@ -156,7 +179,7 @@ impl Job for Task {
         match self.code {
             // SAFETY: the caller of wp_submit() gave this function to be called with this argument.
             Code::Plain(run) => unsafe { run(self.arg) },
-            Code::Full(run) => {
+            Code::Bare(run) | Code::Full(run) => {
                 let label = detail.map_or(std::ptr::null(), |detail| detail.label);
                 let mut context = wp_context { worker, label };
                 // SAFETY: as above; the context outlives the call.

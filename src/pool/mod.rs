@@ -64,9 +64,10 @@ pub use wait::Wait;
 
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
-/// How often a worker that finds nothing looks again before it sleeps: together about as long as a wake-up takes (a few
-/// microseconds), and only where another thread can run meanwhile.
-const SPINS: u32 = if cfg!(wp_loom) { 0 } else { 100 };
+/// How often a worker that finds nothing looks again before it sleeps, and only where another thread can run meanwhile. Long
+/// enough for who submits the next task as soon as it has the answer to the last; a longer look gained nothing and made the next
+/// wake-up slower (docs/design.md has the figures).
+const SPINS: u32 = if cfg!(wp_loom) { 1 } else { 24 };
 
 pub struct Pool<J: Job> {
     queue: queue::Queue<J>,
@@ -97,7 +98,7 @@ impl<J: Job> Pool<J> {
             refused: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             config: *config,
-            spins: if crate::sys::cpus::usable() > 1 { SPINS } else { 0 },
+            spins: if cfg!(wp_loom) || crate::sys::cpus::usable() > 1 { SPINS } else { 0 },
         })
     }
 
@@ -128,14 +129,59 @@ impl<J: Job> Pool<J> {
     #[cold]
     pub fn submit_slowly(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
         let pushed = match self.queue.push(job, detail) {
-            Err(Error::Full) => match wait {
-                Wait::Never => Err(Error::Full),
-                Wait::For(0) => Err(Error::TimedOut),
-                _ if self.crew.has_inside(crate::sync::this_thread()) => Err(Error::Deadlock),
-                _ => self.room.push(&self.queue, job, detail, wait.begin()),
-            },
+            Err(Error::Full) => self.push_to_full(job, detail, wait, || wait.begin()),
             pushed => pushed,
         };
+        self.finish_submit(pushed)
+    }
+
+    /// Accepts `count` tasks in order, or as many of them as it can before one is refused: how many, and why not all.
+    pub fn submit_batch(
+        &self,
+        count: usize,
+        job: impl Fn(usize) -> (J, Option<J::Detail>),
+        wait: Wait,
+    ) -> (usize, Result<(), Error>) {
+        let mut accepted = 0;
+        // One time for all of them; it begins when there is need to wait.
+        let mut deadline = None;
+        while accepted < count {
+            let pushed = match self.queue.push_batch(count - accepted, |index| job(accepted + index)) {
+                Err(Error::Full) => {
+                    let (job, detail) = job(accepted);
+                    let begin = || *deadline.get_or_insert_with(|| wait.begin());
+                    self.push_to_full(job, detail, wait, begin).map(|pushed| (1, pushed))
+                }
+                pushed => pushed,
+            };
+            let (more, pushed) = match pushed {
+                Ok((more, pushed)) => (more, Ok(pushed)),
+                Err(error) => (0, Err(error)),
+            };
+            accepted += more;
+            if let Err(error) = self.finish_submit(pushed) {
+                return (accepted, Err(error));
+            }
+        }
+        (accepted, Ok(()))
+    }
+
+    fn push_to_full(
+        &self,
+        job: J,
+        detail: Option<J::Detail>,
+        wait: Wait,
+        begin: impl FnOnce() -> wait::Deadline,
+    ) -> Result<queue::Pushed, Error> {
+        match wait {
+            Wait::Never => Err(Error::Full),
+            Wait::For(0) => Err(Error::TimedOut),
+            _ if self.crew.has_inside(crate::sync::this_thread()) => Err(Error::Deadlock),
+            _ => self.room.push(&self.queue, job, detail, begin()),
+        }
+    }
+
+    fn finish_submit(&self, pushed: Result<queue::Pushed, Error>) -> Result<(), Error> {
         match pushed {
             Ok(queue::Pushed::Quietly) => Ok(()),
             Ok(queue::Pushed::OwingWake) => {

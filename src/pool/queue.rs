@@ -83,7 +83,7 @@ pub enum Pushed {
     OwingWake,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Taker {
     Worker,
     /// Of a shutdown that cancels.
@@ -106,7 +106,7 @@ pub struct Task<J: Job> {
 }
 
 /// The tail as a take found it that found nothing.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seen(u64);
 
 impl Seen {
@@ -116,7 +116,7 @@ impl Seen {
 }
 
 /// What a worker without a task owes to pushes that woke nobody because of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Duty {
     None,
     /// It set `LOOKING` at this position: who pushed there relies on it to look once more before it sleeps.
@@ -156,7 +156,7 @@ impl<J: Job> Queue<J> {
             slots: slots.into(),
             details: details.into(),
             one_lap,
-            enough_room: u64::from(capacity - (capacity / 4).max((capacity / 2).min(4))),
+            enough_room: u64::from((capacity - (capacity / 4).max((capacity / 2).min(4))).min(512)),
         })
     }
 
@@ -230,11 +230,61 @@ impl<J: Job> Queue<J> {
         false
     }
 
+    /// As many of these jobs as there are free slots for, in one step: how many, at least one unless it is an error.
+    pub fn push_batch(
+        &self,
+        count: usize,
+        job: impl Fn(usize) -> (J, Option<J::Detail>),
+    ) -> Result<(usize, Pushed), Error> {
+        let mut tail = self.tail.0.load(Ordering::Relaxed);
+        let mut pause = Pause::new();
+        loop {
+            if tail & CLOSED != 0 {
+                return Err(Error::Closed);
+            }
+            let first = tail & POSITION;
+            let (mut end, mut free) = (first, 0);
+            while free < count.min(self.slots.len()) {
+                let stamp = self.slot(end).stamp.load(Ordering::Acquire);
+                if stamp != end {
+                    if free == 0 {
+                        tail = self.look_again(first, stamp, &mut pause)?;
+                    }
+                    break;
+                }
+                end = self.next(end);
+                free += 1;
+            }
+            if free == 0 {
+                continue;
+            }
+            // One that looks takes one task; for the others somebody has to be woken, who wakes the next in turn.
+            let owes_wake = owes_wake(if free > 1 { tail & !LOOKING } else { tail });
+            match self.claim_to(tail, end, owes_wake) {
+                Ok(()) => {
+                    let mut position = first;
+                    for index in 0..free {
+                        let (job, detail) = job(index);
+                        self.fill(position, job, detail);
+                        position = self.next(position);
+                    }
+                    return Ok((free, if owes_wake { Pushed::OwingWake } else { Pushed::Quietly }));
+                }
+                Err(now) => tail = now,
+            }
+        }
+    }
+
     /// Moves the tail, as it was read, over a slot that is free; or returns the tail as it is now.
     #[inline(always)]
     fn claim(&self, tail: u64) -> Result<(), u64> {
-        let waking = if owes_wake(tail) { WAKING } else { tail & WAKING };
-        let next = self.next(tail & POSITION) | (tail & ASLEEP) | waking;
+        self.claim_to(tail, self.next(tail & POSITION), owes_wake(tail))
+    }
+
+    #[inline(always)]
+    fn claim_to(&self, tail: u64, end: u64, owes_wake: bool) -> Result<(), u64> {
+        let waking = if owes_wake { WAKING } else { tail & WAKING };
+        let next = end | (tail & ASLEEP) | waking;
         self.tail.0.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Relaxed).map(drop)
     }
 
@@ -253,9 +303,9 @@ impl<J: Job> Queue<J> {
     /// The tail's slot is not free, by a stamp that was read: full, or the tail as it is now.
     #[cold]
     fn look_again(&self, position: u64, stamp: u64, pause: &mut Pause) -> Result<u64, Error> {
-        if stamp.wrapping_add(self.one_lap) == position + 1 {
+        if stamp < position {
             // Filled in the lap before: full, unless its taker is just about to free it.
-            if (self.head.0.load(Ordering::Acquire) & POSITION).wrapping_add(self.one_lap) == position {
+            if (self.head.0.load(Ordering::Acquire) & POSITION) + self.one_lap == position {
                 return Err(Error::Full);
             }
             pause.wait();
@@ -299,7 +349,8 @@ impl<J: Job> Queue<J> {
                     }
                     Err(now) => head = now,
                 }
-            } else if stamp == position {
+            } else if stamp <= position {
+                // Free, or its taker of the lap before is just about to free it.
                 let tail = self.tail.0.load(Ordering::Acquire);
                 if tail & POSITION == position {
                     return if tail & CLOSED != 0 { Taken::Drained } else { Taken::Empty(Seen(tail)) };
@@ -355,7 +406,7 @@ impl<J: Job> Queue<J> {
     /// Whether the next task is not there yet. Stale for those who have not synchronised with its push.
     pub fn looks_empty(&self) -> bool {
         let position = self.head.0.load(Ordering::Relaxed) & POSITION;
-        self.slot(position).stamp.load(Ordering::Relaxed) == position
+        self.slot(position).stamp.load(Ordering::Relaxed) <= position
     }
 
     /// A worker that found the queue empty looks on, so that the next push need not wake another. Its wake-up, if it was

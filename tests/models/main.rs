@@ -133,7 +133,7 @@ fn a_sleeping_worker_takes_what_waits_behind_a_busy_one() {
 /// P1, without a shutdown's help: two workers get the two tasks, whichever of them sleeps, looks or wakes meanwhile.
 #[test]
 fn a_worker_that_found_work_hands_the_looking_on() {
-    explore_large(|| {
+    explore(|| {
         let pool = Arc::new(Pool::<Number>::new(&Config::new(2, 2).unwrap()).unwrap());
         let workers = [0, 1].map(|me| {
             let pool = pool.clone();
@@ -145,6 +145,44 @@ fn a_worker_that_found_work_hands_the_looking_on() {
         }
         let sum: u64 = workers.map(|worker| worker.join().unwrap()).iter().sum();
         assert_eq!(sum, 3);
+    });
+}
+
+/// P1: a batch is more than the one worker that looks can take: the sleeping ones are woken too, one by the other.
+#[test]
+fn a_batch_finds_a_worker_for_each_of_its_tasks() {
+    explore(|| {
+        let pool = Arc::new(Pool::<Number>::new(&Config::new(2, 2).unwrap()).unwrap());
+        let workers = [0, 1].map(|me| {
+            let pool = pool.clone();
+            spawn(move || pool.next_task(me).unwrap().job.0)
+        });
+        let job = |index| (Number(index as u64 + 1), None);
+        assert_eq!(pool.submit_batch(2, job, Wait::Never), (2, Ok(())));
+        let sum: u64 = workers.map(|worker| worker.join().unwrap()).iter().sum();
+        assert_eq!(sum, 3);
+    });
+}
+
+/// Q1-Q3 for batches: a prefix is accepted, and comes out whole and in order whoever takes and pushes meanwhile.
+#[test]
+fn a_batch_keeps_its_order_among_others() {
+    explore(|| {
+        let queue = Arc::new(Queue::<Number>::new(3).unwrap());
+        assert!(queue.push(Number(0), None).is_ok());
+        let other = queue.clone();
+        let batch = spawn(move || {
+            other.push_batch(3, |index| (Number(1 + index as u64), None)).map_or(0, |(count, _)| count)
+        });
+        let other = queue.clone();
+        let single = spawn(move || other.push(Number(9), None).is_ok());
+        let mut taken: Vec<_> = take(&queue).into_iter().collect();
+        let (batch, single) = (batch.join().unwrap() as u64, single.join().unwrap());
+        taken.extend(std::iter::from_fn(|| take(&queue)));
+        let of_batch: Vec<_> = taken.iter().copied().filter(|number| (1..=3).contains(number)).collect();
+        assert_eq!(of_batch, (1..=batch).collect::<Vec<_>>());
+        assert_eq!(taken.len() as u64, 1 + batch + u64::from(single));
+        assert!(batch + u64::from(single) >= 2, "there was room for two");
     });
 }
 
