@@ -132,7 +132,7 @@ fn a_sleeping_worker_takes_what_waits_behind_a_busy_one() {
 
 /// P1, without a shutdown's help: two workers get the two tasks, whichever of them sleeps, looks or wakes meanwhile.
 #[test]
-fn a_worker_that_found_work_hands_the_looking_on() {
+fn a_worker_that_found_work_passes_the_waking_on() {
     explore(|| {
         let pool = Arc::new(Pool::<Number>::new(&Config::new(2, 2).unwrap()).unwrap());
         let workers = [0, 1].map(|me| {
