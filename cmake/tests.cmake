@@ -3,6 +3,7 @@
 # c.NAME.shared, c.NAME.static     each program of tests/c (and cpp.… of tests/cpp), linked to either library
 # programs.NAME                    the examples, driven by tests/programs/NAME.py
 # header.…, abi, readme, consumer   what a compiler, a linker and a user see of the library
+# instructions                     what a task costs, in instructions: no timing is ever a test
 #
 # 77 means skipped. Every test has a limit of time: one that hangs is a failure, not a stuck run.
 
@@ -45,6 +46,7 @@ workerpool_script(header.gcc 120 "${tests}/header/compile" gcc g++)
 workerpool_script(header.clang 120 "${tests}/header/compile" clang clang++)
 workerpool_script(header.generated 600 "${scripts}/check-header" "${PROJECT_BINARY_DIR}/cargo-header")
 workerpool_script(abi 600 "${scripts}/check-abi" "${PROJECT_BINARY_DIR}")
+workerpool_script(instructions 120 "${scripts}/instructions" "${PROJECT_BINARY_DIR}")
 workerpool_script(readme 60 "${tests}/header/readme" "${PROJECT_BINARY_DIR}")
 workerpool_script(consumer 600 "${tests}/consumer/run" "${PROJECT_BINARY_DIR}/consumer")
 
