@@ -447,11 +447,11 @@ typedef struct wp_stats {
      */
     uint64_t refused;
     /**
-     * Submits that had to wait for room, whatever came of it: one that gave up counts here and in `refused`.
+     * Waits for room, whatever came of them: a submit that gave up counts here and in `refused`; a batch may wait several times.
      */
     uint64_t waits;
     /**
-     * Nanoseconds that those submits waited, added up when each stopped waiting.
+     * Nanoseconds that those waits took, added up when each ended.
      */
     uint64_t wait_ns;
     /**

@@ -291,9 +291,10 @@ pub unsafe extern "C" fn wp_submit_batch(
     accepted: *mut usize,
 ) -> c_int {
     let mut so_far = 0;
+    let counted = &mut so_far;
     // SAFETY: as documented.
     let result = unsafe {
-        on_pool(pool, |pool| {
+        on_pool(pool, move |pool| {
             if count == 0 {
                 return WP_OK;
             }
@@ -301,9 +302,7 @@ pub unsafe extern "C" fn wp_submit_batch(
                 Err(error) => error.into(),
                 Ok(tasks) => {
                     let task = |index| Task::full(&tasks.get(index));
-                    let (accepted, result) = pool.core.submit_batch(count, task, Wait::for_ns(timeout_ns));
-                    so_far = accepted;
-                    code(result)
+                    code(pool.core.submit_batch(count, task, Wait::for_ns(timeout_ns), counted))
                 }
             }
         })

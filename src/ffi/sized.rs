@@ -85,6 +85,7 @@ impl<T: Sized> Array<T> {
         if first.is_null() || !is_walkable {
             return Err(Error::Invalid);
         }
+        self::check(size)?;
         let array = Array { first: first.cast(), size, element: std::marker::PhantomData };
         for index in 0..count {
             let element = array.at(index);

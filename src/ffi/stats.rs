@@ -48,9 +48,9 @@ pub struct wp_stats {
     pub running: u64,
     /// Submits refused because the queue was full (WP_EFULL, WP_ETIMEDOUT, WP_EDEADLK; not WP_ECLOSED).
     pub refused: u64,
-    /// Submits that had to wait for room, whatever came of it: one that gave up counts here and in `refused`.
+    /// Waits for room, whatever came of them: a submit that gave up counts here and in `refused`; a batch may wait several times.
     pub waits: u64,
-    /// Nanoseconds that those submits waited, added up when each stopped waiting.
+    /// Nanoseconds that those waits took, added up when each ended.
     pub wait_ns: u64,
     /// Submitters waiting for room now, in line as wp_submit() tells.
     pub waiting: u64,

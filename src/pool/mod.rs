@@ -125,6 +125,7 @@ impl<J: Job> Pool<J> {
     pub fn submit_quickly(&self, job: J, detail: Option<J::Detail>) -> bool {
         self.queue.push_quickly(job, detail)
     }
+
     /// The same in every other case.
     #[cold]
     pub fn submit_slowly(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
@@ -135,20 +136,21 @@ impl<J: Job> Pool<J> {
         self.finish_submit(pushed)
     }
 
-    /// Accepts `count` tasks in order, or as many of them as it can before one is refused: how many, and why not all.
+    /// Accepts `count` tasks in order, or as many of them as it can before one is refused, and why. `accepted` tells at any
+    /// time how many.
     pub fn submit_batch(
         &self,
         count: usize,
         job: impl Fn(usize) -> (J, Option<J::Detail>),
         wait: Wait,
-    ) -> (usize, Result<(), Error>) {
-        let mut accepted = 0;
+        accepted: &mut usize,
+    ) -> Result<(), Error> {
         // One time for all of them; it begins when there is need to wait.
         let mut deadline = None;
-        while accepted < count {
-            let pushed = match self.queue.push_batch(count - accepted, |index| job(accepted + index)) {
+        while *accepted < count {
+            let pushed = match self.queue.push_batch(count - *accepted, |index| job(*accepted + index)) {
                 Err(Error::Full) => {
-                    let (job, detail) = job(accepted);
+                    let (job, detail) = job(*accepted);
                     let begin = || *deadline.get_or_insert_with(|| wait.begin());
                     self.push_to_full(job, detail, wait, begin).map(|pushed| (1, pushed))
                 }
@@ -158,12 +160,10 @@ impl<J: Job> Pool<J> {
                 Ok((more, pushed)) => (more, Ok(pushed)),
                 Err(error) => (0, Err(error)),
             };
-            accepted += more;
-            if let Err(error) = self.finish_submit(pushed) {
-                return (accepted, Err(error));
-            }
+            *accepted += more;
+            self.finish_submit(pushed)?;
         }
-        (accepted, Ok(()))
+        Ok(())
     }
 
     fn push_to_full(

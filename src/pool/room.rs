@@ -23,10 +23,11 @@
 //! - R2: a node is linked and unlinked under the lock, unlinked by its owner before it leaves its stack, and its wake-up is
 //!   left in it under the lock. So whoever wakes a node touches memory that is there.
 //!
-//! Enough room is a quarter of the queue: a submitter that is let in fills that in one go, instead of one switch for each
+//! Enough room is most of the queue (`queue`): a submitter that is let in fills that in one go, instead of one switch for each
 //! task. So that this can never hold a submitter back for good (its own progress may be what the running tasks wait for), the
-//! first in line looks for itself after 1 ms, then after twice as long each time, up to 1 s. Whose time is up tries once more
-//! wherever it stands: nobody is refused while there is room.
+//! first in line looks for itself after 1 ms, then after twice as long each time, up to 1 s; who comes to the door asleep does not
+//! know that it is there, and begins with 16 ms. Whose time is up tries once more wherever it stands: nobody is refused while
+//! there is room.
 
 #![allow(unsafe_code, reason = "a waiting submitter's node lies on its own stack (law L1)")]
 

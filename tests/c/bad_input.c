@@ -152,6 +152,20 @@ static void null_and_unknown_arguments_are_refused(void) {
     ROW(WP_EINVAL, wp_submit_task(pool, &task, WP_FOREVER));
     ROW(WP_EINVAL, submit_full_task(NULL, 0));
     ROW(WP_EINVAL, submit_full_task(NULL, WP_FOREVER));
+    size_t accepted = 12345;
+    ROW(WP_EINVAL, wp_submit_batch(pool, NULL, 1, sizeof task, 0, &accepted));
+    ROW(0, accepted);
+    accepted = 12345;
+    ROW(WP_EINVAL, wp_submit_batch(NULL, NULL, 0, sizeof task, 0, &accepted));
+    ROW(0, accepted);
+    accepted = 12345;
+    ROW(WP_EINVAL, wp_submit_batch(pool, &task, 1, sizeof task, WP_FOREVER, &accepted)); /* run is NULL */
+    ROW(0, accepted);
+    ROW(WP_EINVAL, wp_submit_batch(pool, &task, 1, sizeof task, WP_FOREVER, NULL));
+    ROW(WP_EINVAL, wp_submit_batch(pool, NULL, 1, sizeof task, WP_FOREVER, NULL));
+    ROW(WP_EINVAL, wp_submit_batch(NULL, NULL, 1, sizeof task, WP_FOREVER, NULL));
+    ROW(WP_EINVAL, submit_refused_batch(NULL, 0));
+    ROW(WP_EINVAL, submit_refused_batch(NULL, WP_FOREVER));
     ROW(WP_EINVAL, wp_wait_idle(NULL, 0));
     ROW(WP_EINVAL, wp_wait_idle(NULL, WP_FOREVER));
     ROW(WP_EINVAL, wp_shutdown(NULL));
@@ -199,6 +213,7 @@ static void every_timeout_is_a_number(void) {
         task.run = ok_task;
         ROW(WP_OK, wp_submit_for(pool, check_nothing, NULL, timeouts[i]));
         ROW(WP_OK, wp_submit_task(pool, &task, timeouts[i]));
+        ROW(WP_OK, wp_submit_batch(pool, &task, 1, sizeof task, timeouts[i], NULL));
         ROW(WP_OK, wp_wait_idle(pool, WP_FOREVER));
         ROW(WP_OK, wp_wait_idle(pool, timeouts[i]));
         int code = wp_shutdown_for(pool, WP_SHUTDOWN_DRAIN, timeouts[i], NULL);
@@ -252,11 +267,13 @@ static void submits_to_a_full_queue(void) {
     ROW(WP_ETIMEDOUT, wp_submit_for(pool, must_not_run, NULL, NS_PER_MS));
     ROW(WP_ETIMEDOUT, submit_full_task(pool, 0));
     ROW(WP_ETIMEDOUT, submit_full_task(pool, NS_PER_MS));
-    ROW(6, check_stats(pool).refused);
-    ROW(2, check_stats(pool).waits);
+    ROW(WP_ETIMEDOUT, submit_refused_batch(pool, 0));
+    ROW(WP_ETIMEDOUT, submit_refused_batch(pool, NS_PER_MS));
+    ROW(8, check_stats(pool).refused); /* A batch counts once, whatever it had. */
+    ROW(3, check_stats(pool).waits);
     ROW(3, check_stats(pool).accepted);
     ROW(WP_EINVAL, wp_submit(pool, NULL, NULL));
-    ROW(6, check_stats(pool).refused);
+    ROW(8, check_stats(pool).refused);
     check_post(&gate.open);
     ROW(WP_OK, wp_destroy(pool));
 }
@@ -271,6 +288,8 @@ static void calls_after_a_shutdown(void) {
         for (int twice = 0; twice < 2; twice++) {
             submits_are_closed(pool);
             ROW(WP_EINVAL, wp_submit(pool, NULL, NULL));
+            ROW(WP_EINVAL, wp_submit_batch(pool, NULL, 1, sizeof(wp_task), 0, NULL));
+            ROW(WP_OK, wp_submit_batch(pool, NULL, 0, sizeof(wp_task), 0, NULL)); /* All of nothing is accepted. */
             ROW(WP_OK, wp_wait_idle(pool, 0));
             ROW(WP_OK, wp_wait_idle(pool, WP_FOREVER));
             ROW(WP_OK, wp_shutdown(pool));

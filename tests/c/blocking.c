@@ -109,7 +109,7 @@ static void a_time_limit_is_never_early(void) {
     CHECK_EQ(WP_OK, wp_destroy(pool));
 }
 
-/* Room comes while the time is not up: in, though less than a quarter of the queue is free. */
+/* Room comes while the time is not up: in, though little of the queue is free. */
 static void a_timed_submit_gets_in_when_room_comes_in_time(void) {
     static const uint32_t sizes[] = {1, 2, 100};
     for (unsigned long round = 0; round < rounds; round++) {
@@ -146,7 +146,7 @@ static void a_time_limit_is_no_refusal_while_there_is_room(void) {
     atomic_uint runs = 0;
     gate_init(&gate);
     gate_shut(&gate, pool, 1);
-    for (int i = 0; i < CAPACITY; i++) { /* The first 60 can be let go one by one; that is less than a quarter. */
+    for (int i = 0; i < CAPACITY; i++) { /* The first 60 can be let go one by one; so little room lets nobody in at once. */
         CHECK_EQ(WP_OK, wp_try_submit(pool, i < 60 ? gate_task : check_nothing, &gate));
     }
     for (int i = 0; i < LINE; i++) {
@@ -244,7 +244,7 @@ static void *submit_and_make_progress(void *arg) {
     return NULL;
 }
 
-/* Both workers' tasks wait for what only the blocked submitters' progress gives, and only 2 of 16 places are free: the quarter
+/* Both workers' tasks wait for what only the blocked submitters' progress gives, and only 2 of 16 places are free: the room
  * that ends a wait at once never comes. */
 static void little_room_is_room_in_the_end(void) {
     uint64_t longest = 0;

@@ -21,6 +21,11 @@ static void the_child_of_a_fork(wp_pool *pool, const struct fates *fates) {
     CHECK_EQ(WP_EFORKED, wp_submit_for(pool, must_not_run, NULL, 0));
     CHECK_EQ(WP_EFORKED, wp_submit_for(pool, must_not_run, NULL, WP_FOREVER));
     CHECK_EQ(WP_EFORKED, wp_submit_task(pool, &task, WP_FOREVER));
+    size_t accepted = 12345;
+    CHECK_EQ(WP_EFORKED, wp_submit_batch(pool, &task, 1, sizeof task, WP_FOREVER, &accepted));
+    CHECK_EQ(0, accepted);
+    CHECK_EQ(WP_EFORKED, wp_submit_batch(pool, &task, 1, sizeof task, 0, NULL));
+    CHECK_EQ(WP_EFORKED, wp_submit_batch(pool, NULL, 0, sizeof task, 0, NULL));
     CHECK_EQ(WP_EFORKED, wp_wait_idle(pool, 0));
     CHECK_EQ(WP_EFORKED, wp_wait_idle(pool, WP_FOREVER));
     CHECK_EQ(WP_EFORKED, wp_shutdown(pool));

@@ -40,7 +40,7 @@ static void waits_would_deadlock(wp_pool *pool) {
     ROW(true, wp_now(pool) > 0);
 }
 
-/* Inside a callback of an open pool with room for five. */
+/* Inside a callback of an open pool with room for seven. */
 static void calls_inside_with_room(struct inside *inside) {
     wp_task task = WP_TASK_INIT;
     task.run = ok_task;
@@ -51,6 +51,10 @@ static void calls_inside_with_room(struct inside *inside) {
     ROW(WP_OK, wp_submit_for(inside->pool, check_count, &inside->runs, 0));
     ROW(WP_OK, wp_submit_for(inside->pool, check_count, &inside->runs, WP_FOREVER));
     ROW(WP_OK, wp_submit_task(inside->pool, &task, WP_FOREVER));
+    wp_task batch[] = {task, task};
+    size_t accepted = 12345;
+    ROW(WP_OK, wp_submit_batch(inside->pool, batch, 2, sizeof *batch, WP_FOREVER, &accepted));
+    ROW(2, accepted);
     ROW(WP_OK, create(NULL));
 }
 
@@ -66,22 +70,39 @@ static void submits_inside_when_full(wp_pool *pool) {
     ROW(WP_EDEADLK, wp_submit_for(pool, must_not_run, NULL, WP_FOREVER));
     ROW(WP_EDEADLK, submit_full_task(pool, NS_PER_S));
     ROW(WP_EDEADLK, submit_full_task(pool, WP_FOREVER));
+    ROW(WP_ETIMEDOUT, submit_refused_batch(pool, 0));
+    ROW(WP_EDEADLK, submit_refused_batch(pool, 1));
+    ROW(WP_EDEADLK, submit_refused_batch(pool, WP_FOREVER));
+    ROW(WP_OK, wp_submit_batch(pool, NULL, 0, sizeof(wp_task), WP_FOREVER, NULL));
     wp_stats after = check_stats(pool);
     ROW(before.accepted, after.accepted);
-    ROW(before.refused + 9, after.refused);
+    ROW(before.refused + 12, after.refused);
     ROW(before.waits, after.waits);
 }
 
-static void fill_from_inside(struct inside *inside) {
-    while (wp_try_submit(inside->pool, check_count, &inside->runs) == WP_OK) {
-    }
+/* Inside a callback of an open pool with room for one: that is the prefix. */
+static void a_batch_inside_that_fills_the_queue(struct inside *inside) {
+    static const uint64_t timeouts[] = {0, NS_PER_S, WP_FOREVER};
+    static atomic_uint turn;
+    uint64_t timeout = timeouts[atomic_fetch_add(&turn, 1) % 3];
+    wp_task first = WP_TASK_INIT, rest = WP_TASK_INIT;
+    first.run = ok_task;
+    first.arg = &inside->runs;
+    rest.run = must_not_run_task;
+    rest.end = must_not_end;
+    wp_task batch[] = {first, rest, rest};
+    size_t accepted = 12345;
+    uint64_t refused = check_stats(inside->pool).refused;
+    ROW(timeout == 0 ? WP_ETIMEDOUT : WP_EDEADLK, wp_submit_batch(inside->pool, batch, 3, sizeof *batch, timeout, &accepted));
+    ROW(1, accepted);
+    ROW(refused + 1, check_stats(inside->pool).refused);
 }
 
 static int inside_task(wp_context *context, void *arg) {
     struct inside *inside = arg;
     (void)context;
     calls_inside_with_room(inside);
-    fill_from_inside(inside);
+    a_batch_inside_that_fills_the_queue(inside);
     submits_inside_when_full(inside->pool);
     atomic_fetch_add(&inside->calls, 1);
     return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The promise (law L1): a pool allocates when it is made, at most what wp_footprint() told and hardly less, and never
- * again: not for a submit of any kind, a thread's first one, one that blocks, a snapshot, or a wait. All is freed by
+ * again: not for a submit of any kind, a batch, a thread's first one, one that blocks, a snapshot, or a wait. All is freed by
  * wp_destroy().
  *
  * This program takes the place of glibc's allocator (malloc and its kin, defined below) and counts. Each size of pool is
@@ -145,6 +145,26 @@ static void steady_submits(wp_pool *pool, unsigned long count) {
     }
 }
 
+/* Batches with and without an `end`, that find room and that wait. */
+static void steady_batches(wp_pool *pool, unsigned long count) {
+    enum { LARGEST = 3 * STEADY_CAPACITY };
+    wp_task batch[LARGEST];
+    for (unsigned i = 0; i < LARGEST; i++) {
+        wp_task task = WP_TASK_INIT;
+        task.run = full;
+        task.arg = &ran;
+        task.end = i % 2 ? end : NULL;
+        batch[i] = task;
+    }
+    for (unsigned long done = 0, turn = 0; done < count; turn++) {
+        static const size_t sizes[] = {1, 10, STEADY_CAPACITY, LARGEST};
+        size_t left = count - done, size = sizes[turn % 4] < left ? sizes[turn % 4] : left, accepted = 0;
+        int code = wp_submit_batch(pool, batch, size, sizeof *batch, turn % 8 == 0 ? 0 : WP_FOREVER, &accepted);
+        CHECK(code == WP_OK ? accepted == size : code == WP_ETIMEDOUT && accepted < size);
+        done += accepted;
+    }
+}
+
 /* A thread that does one thing and tells how many calls of the allocator there were meanwhile. */
 struct visitor {
     wp_pool *pool;
@@ -161,6 +181,7 @@ static void *visit(void *arg) {
     task.run = full;
     task.arg = &ran;
     task.end = end;
+    wp_task batch[] = {task, task, task};
     check_wait(&me->go);
     unsigned long before = atomic_load(&calls);
     switch (me->kind) {
@@ -169,6 +190,7 @@ static void *visit(void *arg) {
     case 2: me->code = wp_submit_task(me->pool, &task, WP_FOREVER); break;
     case 3: me->code = wp_try_submit(me->pool, check_count, &ran); break;
     case 4: me->code = wp_wait_idle(me->pool, WP_FOREVER); break;
+    case 6: me->code = wp_submit_batch(me->pool, batch, 3, sizeof task, WP_FOREVER, NULL); break;
     default: me->code = wp_submit_for(me->pool, check_count, &ran, 5 * NS_PER_MS); break;
     }
     me->calls = atomic_load(&calls) - before;
@@ -186,7 +208,7 @@ static pthread_t visitor_start(struct visitor *visitor, wp_pool *pool, int kind)
 }
 
 static void a_threads_first_call_allocates_nothing(void) {
-    for (int kind = 0; kind <= 5; kind++) {
+    for (int kind = 0; kind <= 6; kind++) {
         wp_pool *pool = check_pool(1, 1);
         struct visitor visitor;
         pthread_t thread = visitor_start(&visitor, pool, kind);
@@ -200,7 +222,7 @@ static void a_threads_first_call_allocates_nothing(void) {
 }
 
 static void a_thread_whose_first_call_blocks_allocates_nothing(void) {
-    for (int kind = 0; kind <= 5; kind++) {
+    for (int kind = 0; kind <= 6; kind++) {
         wp_pool *pool = check_pool(1, 1);
         struct visitor visitor;
         struct gate gate;
@@ -210,7 +232,7 @@ static void a_thread_whose_first_call_blocks_allocates_nothing(void) {
         pthread_t thread = visitor_start(&visitor, pool, kind);
         unsigned long before = atomic_load(&requests);
         check_post(&visitor.go);
-        if (kind <= 2) {
+        if (kind <= 2 || kind == 6) {
             AWAIT(check_stats(pool).waiting == 1);
             check_post(&gate.open);
         } else if (kind == 4) {
@@ -242,8 +264,12 @@ static void the_steady_state_allocates_nothing(void) {
     unsigned long allocations = atomic_load(&calls) - before;
     CHECK_EQ(count, atomic_load(&ran));
     CHECK_EQ(count / 4, atomic_load(&ended));
+    steady_batches(pool, count);
+    CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+    allocations = atomic_load(&calls) - before;
+    CHECK_EQ(2 * count, atomic_load(&ran));
     wp_stats stats = check_stats(pool);
-    printf("no_allocation: %lu submits (%llu of them waited): %lu calls of the allocator\n", count,
+    printf("no_allocation: %lu tasks, half of them in batches (%llu submits waited): %lu calls of the allocator\n", 2 * count,
            (unsigned long long)stats.waits, allocations);
     CHECK_EQ(0, allocations);
     CHECK_EQ(WP_OK, wp_destroy(pool));

@@ -73,6 +73,18 @@ static UNUSED int submit_full_task(wp_pool *pool, uint64_t timeout_ns) {
     return wp_submit_task(pool, &task, timeout_ns);
 }
 
+/* A batch of which nothing must be accepted. */
+static UNUSED int submit_refused_batch(wp_pool *pool, uint64_t timeout_ns) {
+    wp_task task = WP_TASK_INIT;
+    task.run = must_not_run_task;
+    task.end = must_not_end;
+    wp_task batch[] = {task, task};
+    size_t accepted = 12345;
+    int code = wp_submit_batch(pool, batch, 2, sizeof *batch, timeout_ns, &accepted);
+    CHECK_EQ(0, accepted);
+    return code;
+}
+
 /* Every submit on a closed pool. */
 static UNUSED void submits_are_closed(wp_pool *pool) {
     ROW(WP_ECLOSED, wp_submit(pool, must_not_run, NULL));
@@ -82,6 +94,8 @@ static UNUSED void submits_are_closed(wp_pool *pool) {
     ROW(WP_ECLOSED, wp_submit_for(pool, must_not_run, NULL, WP_FOREVER));
     ROW(WP_ECLOSED, submit_full_task(pool, 0));
     ROW(WP_ECLOSED, submit_full_task(pool, WP_FOREVER));
+    ROW(WP_ECLOSED, submit_refused_batch(pool, 0));
+    ROW(WP_ECLOSED, submit_refused_batch(pool, WP_FOREVER));
 }
 
 #endif

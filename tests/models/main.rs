@@ -158,7 +158,9 @@ fn a_batch_finds_a_worker_for_each_of_its_tasks() {
             spawn(move || pool.next_task(me).unwrap().job.0)
         });
         let job = |index| (Number(index as u64 + 1), None);
-        assert_eq!(pool.submit_batch(2, job, Wait::Never), (2, Ok(())));
+        let mut accepted = 0;
+        assert_eq!(pool.submit_batch(2, job, Wait::Never, &mut accepted), Ok(()));
+        assert_eq!(accepted, 2);
         let sum: u64 = workers.map(|worker| worker.join().unwrap()).iter().sum();
         assert_eq!(sum, 3);
     });

@@ -41,7 +41,7 @@ impl Job for Plain {
 
 impl Bounded for Queue<Plain> {
     fn push(&self, item: Item) -> bool {
-        self.push_quickly(Plain(item), None) || Queue::push(self, Plain(item), None).is_ok()
+        self.push_quickly(Plain(item), None)
     }
     fn pop(&self) -> Option<Item> {
         match self.take(Taker::Worker) {
