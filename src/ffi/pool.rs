@@ -183,7 +183,7 @@ pub unsafe extern "C" fn wp_create(options: *const wp_options, pool: *mut *mut w
 ///
 /// A submit that finds room takes it, whether others wait or not. Those that wait are let in in the order in which they
 /// came, when three quarters of the queue are free (of a queue of 16 or less: all but 4 places, or all but half of them; of one above
-/// 682: 512 places), so that one switch between threads serves many tasks. That moment may never come (what the running tasks
+/// 341: 256 places), so that one switch between threads serves many tasks. That moment may never come (what the running tasks
 /// wait for may be this very caller), so the first in line looks for itself too, after 1 ms and then at doubling intervals up to
 /// 1 s, and takes whatever room there is then; those behind it do so from 16 ms on.
 ///

@@ -67,7 +67,7 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 /// How often a worker that finds nothing looks again before it sleeps, and only where another thread can run meanwhile. Long
 /// enough for who submits the next task as soon as it has the answer to the last; a longer look gained nothing and made the next
 /// wake-up slower (docs/design.md has the figures).
-const SPINS: u32 = if cfg!(wp_loom) { 1 } else { 24 };
+const SPINS: u32 = if cfg!(wp_loom) { 1 } else { 16 };
 
 pub struct Pool<J: Job> {
     queue: queue::Queue<J>,

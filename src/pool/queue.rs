@@ -156,7 +156,7 @@ impl<J: Job> Queue<J> {
             slots: slots.into(),
             details: details.into(),
             one_lap,
-            enough_room: u64::from((capacity - (capacity / 4).max((capacity / 2).min(4))).min(512)),
+            enough_room: u64::from((capacity - (capacity / 4).max((capacity / 2).min(4))).min(256)),
         })
     }
 
