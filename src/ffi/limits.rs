@@ -17,7 +17,11 @@ pub const WP_NO_WORKER: u32 = 0xffff_ffff;
 
 /// `wp_options.mode`: the pool starts its own threads.
 pub const WP_MODE_THREADS: u32 = 0;
-/// `wp_options.mode`: reserved for a pool without threads, stepped by its caller. WP_ENOTSUP in this version.
+/// `wp_options.mode`: a pool without threads, for tests of code that uses a pool: nothing runs but in wp_run(), on the caller's
+/// thread, and the pool's clock stands still but for wp_clock_advance(). All the promises hold. A call that would wait (a submit
+/// to a full queue with any timeout but 0, wp_wait_idle(), a shutdown, wp_destroy()) runs queued tasks on the calling thread
+/// instead, and says WP_EDEADLK when that is of no use, because another thread runs the pool's tasks just then; timeouts other
+/// than 0 never pass.
 pub const WP_MODE_MANUAL: u32 = 1;
 
 /// wp_shutdown_for(): run everything that was accepted.

@@ -32,7 +32,8 @@ pub struct wp_options {
     /// How many tasks may be queued, besides those that run: exactly this many, not rounded; 1 is allowed.
     /// 0: WP_CAPACITY_DEFAULT. At most WP_CAPACITY_MAX.
     pub capacity: u32,
-    /// WP_MODE_THREADS. WP_MODE_MANUAL: reserved, WP_ENOTSUP. Any other number: WP_EINVAL.
+    /// WP_MODE_THREADS or WP_MODE_MANUAL. Any other number: WP_EINVAL. A manual pool starts no thread: `workers` must be 0 or 1,
+    /// and what is said about threads below does not apply.
     pub mode: u32,
     /// Must be 0 (else WP_ENOTSUP).
     pub reserved: u32,
@@ -113,8 +114,7 @@ pub(super) unsafe fn read(options: *const wp_options) -> Result<Settings, Error>
         given = unsafe { sized::read(options)? };
     }
     match given.mode {
-        WP_MODE_THREADS => {}
-        WP_MODE_MANUAL => return Err(Error::Unsupported),
+        WP_MODE_THREADS | WP_MODE_MANUAL => {}
         _ => return Err(Error::Invalid),
     }
     if given.reserved != 0 || !given.reserved_pointer.is_null() {
@@ -131,7 +131,10 @@ pub(super) unsafe fn read(options: *const wp_options) -> Result<Settings, Error>
         false => unsafe { CStr::from_ptr(given.name) },
     };
     Ok(Settings {
-        config: Config::new(given.workers, given.capacity)?,
+        config: match given.mode {
+            WP_MODE_MANUAL => Config::manual(given.workers, given.capacity)?,
+            _ => Config::new(given.workers, given.capacity)?,
+        },
         stack_size: usize::try_from(stack_size).map_err(|_| Error::Invalid)?,
         name: crate::sys::thread::name_prefix(name),
         on_start: given.on_thread_start,

@@ -18,6 +18,8 @@ pub struct wp_pool {
     threads: Box<[thread::Seat]>,
     hooks: Hooks,
     family: fork::Family,
+    /// Of a manual pool.
+    clock: Option<clock::Manual>,
 }
 
 struct Hooks {
@@ -49,7 +51,7 @@ impl ThreadHooks for Hooks {
 
 /// What wp_create() asks the system for: this struct, the core's parts, and each thread's records.
 pub(super) fn footprint(config: &Config) -> u64 {
-    let threads = u64::from(config.workers()) * (size_of::<thread::Seat>() + thread::SYSTEM_RECORD) as u64;
+    let threads = u64::from(config.threads()) * (size_of::<thread::Seat>() + thread::SYSTEM_RECORD) as u64;
     size_of::<wp_pool>() as u64 + Pool::<Task>::footprint(config) + threads
 }
 
@@ -60,11 +62,12 @@ impl wp_pool {
         let mut place = Vec::new();
         place.try_reserve_exact(1).map_err(|_| Error::Memory)?;
         let mut threads = Vec::new();
-        threads.try_reserve_exact(settings.config.workers() as usize).map_err(|_| Error::Memory)?;
-        threads.resize_with(settings.config.workers() as usize, thread::Seat::default);
+        threads.try_reserve_exact(settings.config.threads() as usize).map_err(|_| Error::Memory)?;
+        threads.resize_with(settings.config.threads() as usize, thread::Seat::default);
         let hooks =
             Hooks { on_start: settings.on_start, on_stop: settings.on_stop, arg: settings.thread_arg };
-        place.push(wp_pool { core: Pool::new(&settings.config)?, threads: threads.into(), hooks, family });
+        let clock = settings.config.is_manual().then(clock::Manual::new);
+        place.push(wp_pool { core: Pool::new(&settings.config)?, threads: threads.into(), hooks, family, clock });
         Ok(place.into())
     }
 
@@ -86,6 +89,14 @@ impl wp_pool {
 
     fn shutdown(&self, mode: Mode, wait: Wait) -> Result<(), Error> {
         self.core.shutdown(mode, wait, || self.threads.iter().for_each(thread::Seat::join))
+    }
+
+    pub(super) fn manual_clock(&self) -> Option<&clock::Manual> {
+        self.clock.as_ref()
+    }
+
+    pub(super) fn step(&self, max: u64, ran: &mut u64) -> c_int {
+        code(self.core.step(max, ran))
     }
 
     pub(super) fn fail(&self) {
@@ -135,7 +146,7 @@ fn enter(pool: *const (), index: u32) {
 ///
 /// # Safety
 /// `pool` is NULL or a pool that was created and not yet destroyed.
-unsafe fn on_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -> c_int) -> c_int {
+pub(super) unsafe fn on_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -> c_int) -> c_int {
     // SAFETY: the caller's promise.
     match unsafe { pool.as_ref() } {
         None => WP_EINVAL,
@@ -149,7 +160,7 @@ unsafe fn on_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -> c_int) ->
 /// `options`: NULL means all defaults. Everything in it is copied. `pool`: receives the new pool; left alone on failure.
 ///
 /// Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of its range, `mode` is unknown, `struct_size` is wrong;
-/// WP_ENOTSUP: `mode` is WP_MODE_MANUAL, a reserved field is set, or a field that this version does not know;
+/// WP_ENOTSUP: a reserved field is set, or a field that this version does not know;
 /// WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started
 /// (those that were are stopped again, with their hooks).
 /// Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does; with
@@ -439,13 +450,17 @@ pub unsafe extern "C" fn wp_stats_get(pool: *const wp_pool, stats: *mut wp_stats
     }
 }
 
-/// The pool's own clock, in nanoseconds: it never goes back, does not move with the wall clock, and begins anywhere.
-/// 0 if `pool` is NULL.
+/// The pool's own clock, in nanoseconds: it never goes back, does not move with the wall clock, and begins anywhere; that of a
+/// manual pool moves by wp_clock_advance() alone. 0 if `pool` is NULL.
 ///
 /// Thread safety: any thread, also inside a callback, and in the child of a fork. Blocks: never. Since 0.1.
 #[unsafe(no_mangle)]
-pub extern "C" fn wp_now(pool: *const wp_pool) -> u64 {
-    if pool.is_null() { 0 } else { clock::now_ns() }
+pub unsafe extern "C" fn wp_now(pool: *const wp_pool) -> u64 {
+    // SAFETY: as documented.
+    match unsafe { pool.as_ref() } {
+        None => 0,
+        Some(pool) => pool.manual_clock().map_or_else(clock::now_ns, clock::Manual::now_ns),
+    }
 }
 
 const _: () = {

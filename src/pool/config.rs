@@ -12,6 +12,7 @@ pub const WORKERS_MAX: u32 = 4096;
 pub struct Config {
     workers: u32,
     capacity: u32,
+    is_manual: bool,
 }
 
 impl Config {
@@ -25,7 +26,24 @@ impl Config {
                 .map_or(1, |cpus| cpus.get().min(WORKERS_MAX as usize) as u32),
             asked => asked,
         };
-        Ok(Config { workers, capacity: if capacity == 0 { CAPACITY_DEFAULT } else { capacity } })
+        let capacity = if capacity == 0 { CAPACITY_DEFAULT } else { capacity };
+        Ok(Config { workers, capacity, is_manual: false })
+    }
+
+    /// A pool without threads, whose callers are its one worker.
+    pub fn manual(workers: u32, capacity: u32) -> Result<Config, Error> {
+        if workers > 1 {
+            return Err(Error::Invalid);
+        }
+        Ok(Config { is_manual: true, ..Config::new(1, capacity)? })
+    }
+
+    pub fn is_manual(&self) -> bool {
+        self.is_manual
+    }
+
+    pub fn threads(&self) -> u32 {
+        if self.is_manual { 0 } else { self.workers }
     }
 
     pub fn workers(&self) -> u32 {

@@ -42,6 +42,8 @@ pub(super) struct State {
     /// How often the pool was seen idle while somebody waited for it.
     pub idle_seen: u64,
     pub stage: Stage,
+    /// A thread steps the pool (`manual`).
+    pub is_stepped: bool,
 }
 
 pub(super) struct Crew {
@@ -72,7 +74,14 @@ impl Crew {
             failed: AtomicU64::new(0),
         });
         Ok(Crew {
-            state: Mutex::new(State { asleep, live: 0, idle_waiters: 0, idle_seen: 0, stage: Stage::Manned }),
+            state: Mutex::new(State {
+                asleep,
+                live: 0,
+                idle_waiters: 0,
+                idle_seen: 0,
+                stage: Stage::Manned,
+                is_stepped: false,
+            }),
             changed: Condvar::new(),
             workers: records.into(),
             discarder: AtomicU64::new(0),

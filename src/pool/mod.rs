@@ -47,6 +47,7 @@ pub mod config;
 mod crew;
 mod error;
 mod job;
+mod manual;
 mod parker;
 pub mod queue;
 pub mod room;
@@ -177,6 +178,7 @@ impl<J: Job> Pool<J> {
             Wait::Never => Err(Error::Full),
             Wait::For(0) => Err(Error::TimedOut),
             _ if self.crew.has_inside(crate::sync::this_thread()) => Err(Error::Deadlock),
+            _ if self.config.is_manual() => self.push_stepping(job, detail),
             _ => self.room.push(&self.queue, job, detail, begin()),
         }
     }

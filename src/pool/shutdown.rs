@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::crew::Stage;
+use super::crew::{Stage, State};
 use super::queue::{Taken, Taker};
 use super::{Error, Fate, Job, NO_WORKER, Outcome, Pool, Report, Wait};
 use crate::sync::{Ordering, this_thread};
@@ -24,12 +24,18 @@ impl<J: Job> Pool<J> {
         if mode == Mode::Cancel {
             self.discard_queued();
         }
+        if self.config.is_manual() && self.stage() != Stage::Over {
+            if wait == Wait::For(0) && !self.is_quiet() {
+                return Err(Error::TimedOut);
+            }
+            self.step_all()?;
+        }
         let mut state = self.crew.lock();
         loop {
             self.refuse_failed()?;
             match state.stage {
                 Stage::Over => return Ok(()),
-                Stage::Manned if state.live == 0 && self.crew.discarder.load(Ordering::Relaxed) == 0 => break,
+                Stage::Manned if self.is_deserted(&state) => break,
                 Stage::Manned | Stage::Joining => {}
             }
             let left = deadline.left();
@@ -44,6 +50,15 @@ impl<J: Job> Pool<J> {
         self.crew.lock().stage = Stage::Over;
         self.crew.changed.notify_all();
         Ok(())
+    }
+
+    /// Nobody is left who runs or discards a task.
+    fn is_deserted(&self, state: &State) -> bool {
+        state.live == 0 && !state.is_stepped && self.crew.discarder.load(Ordering::Relaxed) == 0
+    }
+
+    fn stage(&self) -> Stage {
+        self.crew.lock().stage
     }
 
     /// Draws the line (law L4) and wakes everybody who would wait beyond it.
@@ -88,6 +103,9 @@ impl<J: Job> Pool<J> {
         self.refuse_failed()?;
         if self.is_quiet() {
             return Ok(());
+        }
+        if self.config.is_manual() && wait != Wait::For(0) {
+            self.step_all()?;
         }
         let deadline = wait.begin();
         let mut state = self.crew.lock();

@@ -66,7 +66,7 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    fn perform(&self, me: u32, task: &Task<J>) {
+    pub(super) fn perform(&self, me: u32, task: &Task<J>) {
         let detail = task.detail.as_ref();
         let status = task.job.run(detail, me);
         if detail.is_some() {

@@ -1,4 +1,6 @@
-//! The monotonic clock.
+//! The monotonic clock, and one for tests.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Nanoseconds on the system's monotonic clock.
 pub fn now_ns() -> u64 {
@@ -6,4 +8,22 @@ pub fn now_ns() -> u64 {
     // SAFETY: a valid clock and a writable timespec; it can't fail for this clock.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// A clock that stands still but when it is moved.
+pub struct Manual(AtomicU64);
+
+impl Manual {
+    /// Not at 0, which as an instant means "none".
+    pub fn new() -> Self {
+        Manual(AtomicU64::new(1_000_000_000))
+    }
+
+    pub fn now_ns(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub fn advance(&self, nanoseconds: u64) {
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some(now.saturating_add(nanoseconds)));
+    }
 }

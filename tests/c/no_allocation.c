@@ -306,7 +306,7 @@ static void a_refused_create_leaves_nothing(void) {
     CHECK(wp_create(&options, &pool) != WP_OK);
     CHECK_EQ(before, atomic_load(&live));
     options.stack_size = 0;
-    options.mode = WP_MODE_MANUAL;
+    options.reserved = 1;
     CHECK_EQ(WP_ENOTSUP, wp_create(&options, &pool));
     CHECK_EQ(before, atomic_load(&live));
 }

@@ -11,6 +11,7 @@
 /* The initialisers, warning-free. */
 wp_options options = WP_OPTIONS_INIT;
 wp_task task = WP_TASK_INIT;
+wp_executor executor = WP_EXECUTOR_INIT;
 wp_stats stats = WP_STATS_INIT;
 wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
 struct wp_outcome *outcome;
@@ -30,6 +31,10 @@ const char *(*f_strerror)(int) = wp_strerror;
 int (*f_options_init)(wp_options *, size_t) = wp_options_init;
 int (*f_footprint)(const wp_options *, uint64_t *) = wp_footprint;
 int (*f_task_init)(wp_task *, size_t) = wp_task_init;
+int (*f_executor_init)(wp_executor *, size_t) = wp_executor_init;
+int (*f_pool_executor)(wp_pool *, wp_executor *) = wp_pool_executor;
+int (*f_run)(wp_pool *, uint64_t, uint64_t *) = wp_run;
+int (*f_clock_advance)(wp_pool *, uint64_t) = wp_clock_advance;
 uint32_t (*f_worker_index)(const wp_context *) = wp_worker_index;
 const char *(*f_label)(const wp_context *) = wp_label;
 int (*f_stats_init)(wp_stats *, size_t) = wp_stats_init;

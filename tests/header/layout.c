@@ -13,6 +13,7 @@
 MULTIPLE_OF_8(wp_options);
 MULTIPLE_OF_8(wp_outcome);
 MULTIPLE_OF_8(wp_task);
+MULTIPLE_OF_8(wp_executor);
 MULTIPLE_OF_8(wp_stats);
 MULTIPLE_OF_8(wp_shutdown_report);
 
@@ -45,6 +46,11 @@ AT(wp_task, end, 24);
 AT(wp_task, label, 32);
 AT(wp_task, reserved_pointer, 40);
 SIZE(wp_task, 48);
+
+AT(wp_executor, self, 8);
+AT(wp_executor, submit_task, 16);
+AT(wp_executor, reserved_pointer, 24);
+SIZE(wp_executor, 32);
 
 AT(wp_stats, footprint, 8);
 AT(wp_stats, workers, 16);

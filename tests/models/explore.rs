@@ -178,10 +178,18 @@ pub struct Crew {
     threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
+pub fn manual_crew(capacity: u32, tasks: usize) -> Arc<Crew> {
+    crew_of(Config::manual(1, capacity).unwrap(), 0, tasks)
+}
+
 /// Without workers the pool stands still until somebody works it off.
 pub fn crew(workers: u32, capacity: u32, tasks: usize) -> Arc<Crew> {
+    crew_of(Config::new(workers.max(1), capacity).unwrap(), workers, tasks)
+}
+
+fn crew_of(config: Config, workers: u32, tasks: usize) -> Arc<Crew> {
     let crew = Arc::new(Crew {
-        pool: Pool::new(&Config::new(workers.max(1), capacity).unwrap()).unwrap(),
+        pool: Pool::new(&config).unwrap(),
         records: (0..tasks).map(|_| Record::new()).collect(),
         gate: Gate::new(),
         threads: Default::default(),

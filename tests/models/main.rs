@@ -208,6 +208,25 @@ fn two_shutdowns_at_once_both_return_at_the_end() {
     });
 }
 
+/// M1: two threads that submit to a full manual pool and step it: one has the seat, the other is refused, and no task runs twice
+/// or never.
+#[test]
+fn who_steps_a_manual_pool_is_alone() {
+    explore(|| {
+        let crew = manual_crew(1, 3);
+        assert_eq!(crew.submit(0, Action::Nothing, Wait::Never), Ok(()));
+        let other = crew.clone();
+        let thread = spawn(move || other.submit(1, Action::Nothing, Wait::Forever));
+        let mine = crew.submit(2, Action::Nothing, Wait::Forever);
+        let theirs = thread.join().unwrap();
+        assert!(matches!(mine, Ok(()) | Err(Error::Deadlock)), "{mine:?}");
+        assert!(matches!(theirs, Ok(()) | Err(Error::Deadlock)), "{theirs:?}");
+        assert!(mine.is_ok() || theirs.is_ok(), "one of them had the seat");
+        crew.shutdown(Mode::Drain);
+        crew.check(&[(0, Ok(())), (1, theirs), (2, mine)]);
+    });
+}
+
 /// P4: the identity holds in a snapshot taken at any moment of a task's life.
 #[test]
 fn every_snapshot_adds_up() {

@@ -1,0 +1,72 @@
+//! A pool without threads: its callers run the tasks, one at a time.
+//!
+//! # States
+//!
+//! The pool's one worker is a seat: *free*, or *taken* by the thread that steps.
+//!
+//! # Transitions
+//!
+//! - step: free → taken; take and perform so many tasks, in order; taken → free. Whoever finds the seat taken, by itself or by
+//!   another, is refused.
+//! - a call that would wait (for room, for idle, for the end) steps instead.
+//!
+//! # Invariants
+//!
+//! - M1: only the seat's holder takes tasks as a worker. So they run one at a time, in the order in which they were accepted, and
+//!   the worker's counters are written by one thread at a time.
+//! - M2: the holder's number stands where law L6 looks for it; so a task that waits for its own pool is refused as ever.
+//! - M3: nobody ever sleeps here: what can't be had by stepping is answered with `Deadlock` at once.
+
+#![forbid(unsafe_code)]
+
+use super::queue::{Pushed, Taken, Taker};
+use super::{Error, Job, Pool};
+use crate::sync::{Ordering, this_thread};
+
+/// The seat's index among the workers.
+const SEAT: u32 = 0;
+
+impl<J: Job> Pool<J> {
+    /// Runs up to `max` queued tasks on the calling thread. `ran` tells at any time how many.
+    pub fn step(&self, max: u64, ran: &mut u64) -> Result<(), Error> {
+        self.refuse_inside()?;
+        self.refuse_failed()?;
+        let worker = &self.crew.workers[SEAT as usize];
+        {
+            let mut state = self.crew.lock();
+            if state.is_stepped {
+                return Err(Error::Deadlock);
+            }
+            state.is_stepped = true;
+            worker.thread.store(this_thread(), Ordering::Relaxed);
+        }
+        while *ran < max
+            && let Taken::Task(task) = self.queue.take(Taker::Worker)
+        {
+            self.perform(SEAT, &task);
+            *ran += 1;
+        }
+        let mut state = self.crew.lock();
+        worker.thread.store(0, Ordering::Relaxed);
+        state.is_stepped = false;
+        self.crew.changed.notify_all();
+        Ok(())
+    }
+
+    /// Runs everything that is queued, and what that submits.
+    pub(super) fn step_all(&self) -> Result<(), Error> {
+        self.step(u64::MAX, &mut 0)
+    }
+
+    /// A push to a full queue: the tasks that are in its way run here and now.
+    pub(super) fn push_stepping(&self, job: J, detail: Option<J::Detail>) -> Result<Pushed, Error> {
+        loop {
+            self.step(1, &mut 0)?;
+            match self.queue.push(job, detail) {
+                // Another thread was quicker; it, too, has made progress.
+                Err(Error::Full) => {}
+                pushed => return pushed,
+            }
+        }
+    }
+}
