@@ -24,7 +24,7 @@
  *     wp_try_submit()                   WP_OK      WP_EFULL       WP_ECLOSED
  *     a submit with a timeout of 0      WP_OK      WP_ETIMEDOUT   WP_ECLOSED
  *     wp_submit(), longer timeouts      WP_OK      WP_EDEADLK     WP_ECLOSED
- *     wp_wait_idle(), wp_shutdown(), wp_shutdown_for(), wp_destroy(): WP_EDEADLK, whatever the timeout
+ *     wp_wait_idle(), wp_shutdown(), wp_shutdown_for(), wp_destroy(), wp_run(): WP_EDEADLK, whatever the timeout
  *     wp_stats_get(), wp_now(), calls on other pools and those without a pool: as everywhere
  *
  * The `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
@@ -75,6 +75,7 @@
 /** Initialisers: the defaults, and the size that tells which version of a struct the caller knows. */
 #define WP_OPTIONS_INIT { sizeof(wp_options), NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 #define WP_TASK_INIT { sizeof(wp_task), NULL, NULL, NULL, NULL, NULL }
+#define WP_EXECUTOR_INIT { sizeof(wp_executor), NULL, NULL, NULL }
 #define WP_STATS_INIT { sizeof(wp_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define WP_SHUTDOWN_REPORT_INIT { sizeof(wp_shutdown_report), 0, 0, 0, 0 }
 
@@ -186,7 +187,11 @@
 #define WP_MODE_THREADS 0
 
 /**
- * `wp_options.mode`: reserved for a pool without threads, stepped by its caller. WP_ENOTSUP in this version.
+ * `wp_options.mode`: a pool without threads, for tests of code that uses a pool: nothing runs but in wp_run(), on the caller's
+ * thread, and the pool's clock stands still but for wp_clock_advance(). All the promises hold. A call that would wait (a submit
+ * to a full queue with any timeout but 0, wp_wait_idle(), a shutdown, wp_destroy()) runs queued tasks on the calling thread
+ * instead, and says WP_EDEADLK when that is of no use, because another thread runs the pool's tasks just then; timeouts other
+ * than 0 never pass.
  */
 #define WP_MODE_MANUAL 1
 
@@ -266,7 +271,8 @@ typedef struct wp_options {
      */
     uint32_t capacity;
     /**
-     * WP_MODE_THREADS. WP_MODE_MANUAL: reserved, WP_ENOTSUP. Any other number: WP_EINVAL.
+     * WP_MODE_THREADS or WP_MODE_MANUAL. Any other number: WP_EINVAL. A manual pool starts no thread: `workers` must be 0 or 1,
+     * and what is said about threads below does not apply.
      */
     uint32_t mode;
     /**
@@ -493,6 +499,40 @@ typedef struct wp_shutdown_report {
  */
 typedef void (*wp_run_fn)(void *arg);
 
+/**
+ * How an executor takes a task: what wp_submit_task() does, with the executor's own `self`.
+ */
+typedef int (*wp_submit_task_fn)(void *self_, const struct wp_task *task, uint64_t timeout_ns);
+
+/**
+ * Something that takes tasks. Code that only submits should ask for a `const wp_executor *` instead of a pool: then it works
+ * with a pool, with a manual pool, and in its tests with a few lines of C that record what they are given.
+ *
+ *     executor->submit_task(executor->self, &task, WP_FOREVER);
+ *
+ * Whoever makes one of their own keeps what wp_submit_task() promises: a return of WP_OK means that the task's `end` will be
+ * called exactly once, any other that it never will. Sized like wp_options. Since 0.1.
+ *
+ */
+typedef struct wp_executor {
+    /**
+     * sizeof(wp_executor).
+     */
+    size_t struct_size;
+    /**
+     * Handed to `submit_task`.
+     */
+    void *self;
+    /**
+     * Takes a task, or refuses it with one of the codes of wp_submit_task().
+     */
+    wp_submit_task_fn submit_task;
+    /**
+     * NULL.
+     */
+    void *reserved_pointer;
+} wp_executor;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -583,7 +623,7 @@ int wp_shutdown_report_init(struct wp_shutdown_report *report,
  * `options`: NULL means all defaults. Everything in it is copied. `pool`: receives the new pool; left alone on failure.
  *
  * Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of its range, `mode` is unknown, `struct_size` is wrong;
- * WP_ENOTSUP: `mode` is WP_MODE_MANUAL, a reserved field is set, or a field that this version does not know;
+ * WP_ENOTSUP: a reserved field is set, or a field that this version does not know;
  * WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started
  * (those that were are stopped again, with their hooks).
  * Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does; with
@@ -769,13 +809,61 @@ int wp_stats_get(const struct wp_pool *pool,
                  struct wp_stats *stats);
 
 /**
- * The pool's own clock, in nanoseconds: it never goes back, does not move with the wall clock, and begins anywhere.
- * 0 if `pool` is NULL.
+ * The pool's own clock, in nanoseconds: it never goes back, does not move with the wall clock, and begins anywhere; that of a
+ * manual pool moves by wp_clock_advance() alone. 0 if `pool` is NULL.
  *
  * Thread safety: any thread, also inside a callback, and in the child of a fork. Blocks: never. Since 0.1.
  */
 WP_API
 uint64_t wp_now(const struct wp_pool *pool);
+
+/**
+ * Fills a wp_executor with zeros and its size: what WP_EXECUTOR_INIT does, for languages without C macros.
+ *
+ * Returns WP_OK; WP_EINVAL: `executor` is NULL or `struct_size` can't be right (as for wp_options_init()).
+ * Thread safety: any thread. Blocks: never. Since 0.1.
+ */
+WP_API int wp_executor_init(struct wp_executor *executor, size_t struct_size);
+
+/**
+ * Fills an executor that stands for this pool. It is valid as long as the pool, and may be copied.
+ *
+ * Returns WP_OK; WP_EINVAL: `pool` or `executor` is NULL, or its `struct_size` can't be right (as for wp_options_init());
+ * WP_EFORKED; WP_EPANIC. Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_pool_executor(struct wp_pool *pool,
+                     struct wp_executor *executor);
+
+/**
+ * Runs tasks of a manual pool (`mode` WP_MODE_MANUAL) on the calling thread: up to `max` of those that are queued, one after
+ * the other, in the order in which they were accepted; also those that these tasks submit meanwhile. UINT64_MAX: until none is
+ * queued. To the tasks the calling thread is worker 0.
+ *
+ * `*ran` (unless `ran` is NULL) is always written: how many tasks ran.
+ *
+ * Returns WP_OK, also when nothing was queued, and after a shutdown; WP_EINVAL: `pool` is NULL, or has threads of its own;
+ * WP_EDEADLK: inside a callback of this pool, or another thread runs its tasks just now; WP_EFORKED; WP_EPANIC.
+ * Thread safety: any thread, one at a time. Blocks: as long as the tasks take. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_run(struct wp_pool *pool,
+           uint64_t max,
+           uint64_t *ran);
+
+/**
+ * Moves the clock of a manual pool on by so many nanoseconds (it stops at the largest number). Nothing else moves it; it
+ * begins at one second.
+ *
+ * Returns WP_OK; WP_EINVAL: `pool` is NULL, or has threads of its own; WP_EFORKED; WP_EPANIC.
+ * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_clock_advance(struct wp_pool *pool,
+                     uint64_t nanoseconds);
 
 /**
  * The version of the library that runs, as major * 1,000,000 + minor * 1,000 + patch. Compare it with

@@ -125,8 +125,10 @@ impl Futex {
     }
 }
 
-/// A wake-up that is owed to the sleeper of a futex, which may be gone by the time it is paid.
-pub struct Wake(#[cfg(all(target_os = "linux", not(wp_loom)))] *const AtomicU32);
+/// A wake-up that may be owed to the sleeper of a futex, which may be gone by the time it is paid.
+#[must_use]
+#[derive(Default)]
+pub struct Wake(#[cfg(all(target_os = "linux", not(wp_loom)))] Option<*const AtomicU32>);
 
 #[cfg(all(target_os = "linux", not(wp_loom)))]
 impl Futex {
@@ -137,14 +139,16 @@ impl Futex {
 
     /// To wake the sleeper, whose word has been changed before.
     pub fn wake(&self) -> Wake {
-        Wake(&self.word)
+        Wake(Some(&raw const self.word))
     }
 }
 
 #[cfg(all(target_os = "linux", not(wp_loom)))]
 impl Wake {
     pub fn pay(self) {
-        crate::sys::futex::wake_one(self.0);
+        if let Some(word) = self.0 {
+            crate::sys::futex::wake_one(word);
+        }
     }
 }
 

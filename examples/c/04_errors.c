@@ -83,9 +83,9 @@ int main(void)
     options.workers = WP_WORKERS_MAX + 1;
     printf("too many workers: %s\n", name(wp_create(&options, &pool)));
     options.workers = 1;
-    options.mode = WP_MODE_MANUAL;
-    printf("a mode of the future: %s\n", name(wp_create(&options, &pool)));
-    options.mode = WP_MODE_THREADS;
+    options.reserved_pointer = &options; /* a field that this version has no use for */
+    printf("an option of the future: %s\n", name(wp_create(&options, &pool)));
+    options.reserved_pointer = NULL;
     options.capacity = 1;
     check("wp_create", wp_create(&options, &pool));
     printf("no function to run: %s\n", name(wp_submit(pool, NULL, NULL)));

@@ -66,8 +66,14 @@ impl wp_pool {
         threads.resize_with(settings.config.threads() as usize, thread::Seat::default);
         let hooks =
             Hooks { on_start: settings.on_start, on_stop: settings.on_stop, arg: settings.thread_arg };
-        let clock = settings.config.is_manual().then(clock::Manual::new);
-        place.push(wp_pool { core: Pool::new(&settings.config)?, threads: threads.into(), hooks, family, clock });
+        let clock = settings.config.is_manual().then(clock::Manual::default);
+        place.push(wp_pool {
+            core: Pool::new(&settings.config)?,
+            threads: threads.into(),
+            hooks,
+            family,
+            clock,
+        });
         Ok(place.into())
     }
 

@@ -7,7 +7,7 @@
 
 use super::queue::{Duty, Queue};
 use super::{Error, Job, parker::Parker};
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Wake};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 
 /// One worker's record, on cache lines of its own.
 #[repr(align(128))]
@@ -125,14 +125,14 @@ impl Crew {
         drop(state);
         // If nobody sleeps any more, the queue has been closed meanwhile: everybody is awake, and no push comes.
         if let Some(worker) = woken {
-            self.workers[worker as usize].parker.unpark().map(Wake::pay);
+            self.workers[worker as usize].parker.unpark().pay();
         }
     }
 
     pub fn wake_all<J: Job>(&self, queue: &Queue<J>) {
         let mut state = self.lock();
         while let Some(worker) = state.asleep.pop() {
-            self.workers[worker as usize].parker.unpark().map(Wake::pay);
+            self.workers[worker as usize].parker.unpark().pay();
         }
         self.note_waking(&state, queue);
         self.changed.notify_all();

@@ -47,8 +47,11 @@ impl Parker {
     }
 
     /// Leaves a wake-up, and returns what is still to be paid if the owner sleeps. Only the first half needs the parker.
-    #[must_use]
-    pub fn unpark(&self) -> Option<Wake> {
-        (self.state.word.swap(WOKEN, Ordering::Release) == PARKED).then(|| self.state.wake())
+    pub fn unpark(&self) -> Wake {
+        if self.state.word.swap(WOKEN, Ordering::Release) == PARKED {
+            self.state.wake()
+        } else {
+            Wake::default()
+        }
     }
 }

@@ -98,16 +98,16 @@ impl Line {
         ptr::eq(self.first, waiter)
     }
 
-    fn wake_first(&self) -> Option<Wake> {
+    fn wake_first(&self) -> Wake {
         // SAFETY: what is linked is there, and stays until this lock is let go (R2).
-        unsafe { self.first.as_ref() }.and_then(|first| first.parker.unpark())
+        unsafe { self.first.as_ref() }.map_or_else(Wake::default, |first| first.parker.unpark())
     }
 
     fn wake_all(&self) {
         let mut next = self.first;
         // SAFETY: as above.
         while let Some(waiter) = unsafe { next.as_ref() } {
-            waiter.parker.unpark().map(Wake::pay);
+            waiter.parker.unpark().pay();
             next = waiter.behind.get();
         }
     }
@@ -195,16 +195,16 @@ impl Room {
         line.unlink(waiter);
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         let has_room = was_first && !line.first.is_null() && queue.ask_for_room();
-        let wake = if has_room { line.wake_first() } else { None };
+        let wake = if has_room { line.wake_first() } else { Wake::default() };
         drop(line);
-        wake.map(Wake::pay);
+        wake.pay();
     }
 
     /// Pays what a take owes.
     #[cold]
     pub fn release_one(&self) {
         let wake = self.line.lock().wake_first();
-        wake.map(Wake::pay);
+        wake.pay();
     }
 
     /// The queue is closed: everybody goes, to be refused.

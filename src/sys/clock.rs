@@ -13,17 +13,21 @@ pub fn now_ns() -> u64 {
 /// A clock that stands still but when it is moved.
 pub struct Manual(AtomicU64);
 
-impl Manual {
+impl Default for Manual {
     /// Not at 0, which as an instant means "none".
-    pub fn new() -> Self {
+    fn default() -> Self {
         Manual(AtomicU64::new(1_000_000_000))
     }
+}
 
+impl Manual {
     pub fn now_ns(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
     pub fn advance(&self, nanoseconds: u64) {
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some(now.saturating_add(nanoseconds)));
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some(now.saturating_add(nanoseconds)));
     }
 }

@@ -26,6 +26,7 @@ pub fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
 
 /// Wakes one thread that sleeps on the word at this address. The word may be gone: then nobody is woken, or somebody who sleeps
 /// on whatever is there now, and who has to expect that from any futex.
+#[allow(clippy::not_unsafe_ptr_arg_deref, reason = "the address is a name, nothing is read there")]
 pub fn wake_one(word: *const AtomicU32) {
     // SAFETY: the kernel takes the address as a name; it does not touch what is there.
     unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1) };
