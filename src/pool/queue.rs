@@ -37,6 +37,10 @@
 
 #![allow(unsafe_code, reason = "a slot is written and read outside any lock")]
 
+mod waiting;
+
+pub use waiting::{Duty, Seen};
+
 use std::mem::MaybeUninit;
 
 use super::{Error, Job};
@@ -103,36 +107,6 @@ pub struct Task<J: Job> {
     pub detail: Option<J::Detail>,
     /// The taker owes a waiting submitter its release.
     pub owes_release: bool,
-}
-
-/// The tail as a take found it that found nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Seen(u64);
-
-impl Seen {
-    pub fn has_looker(self) -> bool {
-        self.0 & LOOKING != 0
-    }
-}
-
-/// What a worker without a task owes to pushes that woke nobody because of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Duty {
-    None,
-    /// It set `LOOKING` at this position: who pushed there relies on it to look once more before it sleeps.
-    Looking(u64),
-    /// It was woken: all who pushed since rely on it to take a task and wake the next if there are more.
-    Waking,
-}
-
-impl Duty {
-    fn flag(self) -> u64 {
-        match self {
-            Duty::None => 0,
-            Duty::Looking(_) => LOOKING,
-            Duty::Waking => WAKING,
-        }
-    }
 }
 
 impl<J: Job> Queue<J> {
@@ -204,7 +178,7 @@ impl<J: Job> Queue<J> {
             match self.claim(tail) {
                 Ok(()) => {
                     self.fill(tail & POSITION, job, detail);
-                    return Ok(if owes_wake(tail) { Pushed::OwingWake } else { Pushed::Quietly });
+                    return Ok(if waiting::owes_wake(tail) { Pushed::OwingWake } else { Pushed::Quietly });
                 }
                 Err(now) => tail = now,
             }
@@ -216,7 +190,7 @@ impl<J: Job> Queue<J> {
     pub fn push_quickly(&self, job: J, detail: Option<J::Detail>) -> bool {
         let mut tail = self.tail.0.load(Ordering::Relaxed);
         while tail & CLOSED == 0
-            && !owes_wake(tail)
+            && !waiting::owes_wake(tail)
             && self.slot(tail & POSITION).stamp.load(Ordering::Acquire) == tail & POSITION
         {
             match self.claim(tail) {
@@ -259,7 +233,7 @@ impl<J: Job> Queue<J> {
                 continue;
             }
             // One that looks takes one task; for the others somebody has to be woken, who wakes the next in turn.
-            let owes_wake = owes_wake(if free > 1 { tail & !LOOKING } else { tail });
+            let owes_wake = waiting::owes_wake(if free > 1 { tail & !LOOKING } else { tail });
             match self.claim_to(tail, end, owes_wake) {
                 Ok(()) => {
                     let mut position = first;
@@ -278,7 +252,7 @@ impl<J: Job> Queue<J> {
     /// Moves the tail, as it was read, over a slot that is free; or returns the tail as it is now.
     #[inline(always)]
     fn claim(&self, tail: u64) -> Result<(), u64> {
-        self.claim_to(tail, self.next(tail & POSITION), owes_wake(tail))
+        self.claim_to(tail, self.next(tail & POSITION), waiting::owes_wake(tail))
     }
 
     #[inline(always)]
@@ -388,97 +362,6 @@ impl<J: Job> Queue<J> {
     pub fn taken(&self) -> u64 {
         self.count(self.head.0.load(Ordering::Acquire) & POSITION)
     }
-
-    /// Whether a take that leaves head at `head` has made room enough to let a submitter go. A stale tail can only say so too
-    /// early, which costs a wake-up and loses nothing.
-    fn has_enough_room(&self, head: u64) -> bool {
-        let tail = self.tail.0.load(Ordering::Acquire) & POSITION;
-        if tail <= head {
-            return true;
-        }
-        let is_lap_ahead = (tail ^ head) >= self.one_lap;
-        let queued = self.index(tail) + if is_lap_ahead { self.slots.len() } else { 0 } - self.index(head);
-        queued as u64 + self.enough_room <= self.slots.len() as u64
-    }
-
-    // The words of the workers without a task (worker.rs, crew.rs).
-
-    /// Whether the next task is not there yet. Stale for those who have not synchronised with its push.
-    pub fn looks_empty(&self) -> bool {
-        let position = self.head.0.load(Ordering::Relaxed) & POSITION;
-        self.slot(position).stamp.load(Ordering::Relaxed) <= position
-    }
-
-    /// A worker that found the queue empty looks on, so that the next push need not wake another. Its wake-up, if it was
-    /// woken, ends here: nothing is left to wake others for. `None`: the tail has changed since.
-    pub fn begin_looking(&self, seen: Seen, duty: Duty) -> Option<Duty> {
-        let flags = (seen.0 & (ASLEEP | WAKING) & !duty.flag()) | LOOKING;
-        let position = seen.0 & POSITION;
-        self.tail
-            .0
-            .compare_exchange(seen.0, position | flags, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
-            .then_some(Duty::Looking(position))
-    }
-
-    /// A worker is about to sleep, and gives its duty up. False if there is work, or the queue is closed: then nothing has changed.
-    pub fn fall_asleep(&self, duty: Duty) -> bool {
-        let mut tail = self.tail.0.load(Ordering::Acquire);
-        loop {
-            let position = tail & POSITION;
-            if tail & CLOSED != 0 || self.head.0.load(Ordering::Acquire) & POSITION != position {
-                return false;
-            }
-            let given_up = match duty {
-                // A push has unset it already; if it is set, then by another worker.
-                Duty::Looking(at) if at != position => 0,
-                _ => duty.flag(),
-            };
-            match self.tail.0.compare_exchange_weak(
-                tail,
-                (tail & !given_up) | ASLEEP,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => return true,
-                Err(now) => tail = now,
-            }
-        }
-    }
-
-    /// A worker that was woken has a task now. If there is more to do and somebody sleeps, that one is to be woken and to have the
-    /// duty (true); else it ends here.
-    pub fn pass_waking_on(&self) -> bool {
-        let mut tail = self.tail.0.load(Ordering::Acquire);
-        loop {
-            if tail & ASLEEP != 0 && self.head.0.load(Ordering::Acquire) & POSITION != tail & POSITION {
-                return true;
-            }
-            match self.tail.0.compare_exchange_weak(tail, tail & !WAKING, Ordering::AcqRel, Ordering::Acquire)
-            {
-                Ok(_) => return false,
-                Err(now) => tail = now,
-            }
-        }
-    }
-
-    /// The last sleeper has been woken.
-    pub fn all_awake(&self) {
-        self.tail.0.fetch_and(!ASLEEP, Ordering::AcqRel);
-    }
-
-    // The words of the waiting submitters (room.rs).
-
-    /// For a submitter that sleeps at the door, or is about to: true if there is room enough for it now; if not, a take will say so.
-    pub fn ask_for_room(&self) -> bool {
-        self.has_enough_room(self.head.0.load(Ordering::Acquire) & POSITION)
-            || self.has_enough_room(self.head.0.fetch_or(WAITING, Ordering::AcqRel) & POSITION)
-    }
-}
-
-/// A worker sleeps, and no push can count on another one.
-fn owes_wake(tail: u64) -> bool {
-    tail & (ASLEEP | LOOKING | WAKING) == ASLEEP
 }
 
 /// Waiting for another thread's next instruction: it spins, then lets others run, since that thread may have lost its

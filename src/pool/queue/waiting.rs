@@ -1,0 +1,127 @@
+//! What the queue's words tell and are told about those who wait: workers without a task (worker.rs, crew.rs), and submitters
+//! without room (room.rs). The flags, their transitions and invariants are in [`super`] and [`crate::pool`].
+
+#![forbid(unsafe_code)]
+
+use super::{ASLEEP, CLOSED, LOOKING, POSITION, Queue, WAITING, WAKING};
+use crate::pool::Job;
+use crate::sync::Ordering;
+
+/// The tail as a take found it that found nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen(pub(super) u64);
+
+impl Seen {
+    pub fn has_looker(self) -> bool {
+        self.0 & LOOKING != 0
+    }
+}
+
+/// What a worker without a task owes to pushes that woke nobody because of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Duty {
+    None,
+    /// It set `LOOKING` at this position: who pushed there relies on it to look once more before it sleeps.
+    Looking(u64),
+    /// It was woken: all who pushed since rely on it to take a task and wake the next if there are more.
+    Waking,
+}
+
+impl Duty {
+    fn flag(self) -> u64 {
+        match self {
+            Duty::None => 0,
+            Duty::Looking(_) => LOOKING,
+            Duty::Waking => WAKING,
+        }
+    }
+}
+
+/// A worker sleeps, and no push can count on another one.
+pub(super) fn owes_wake(tail: u64) -> bool {
+    tail & (ASLEEP | LOOKING | WAKING) == ASLEEP
+}
+
+impl<J: Job> Queue<J> {
+    /// Whether the next task is not there yet. Stale for those who have not synchronised with its push.
+    pub fn looks_empty(&self) -> bool {
+        let position = self.head.0.load(Ordering::Relaxed) & POSITION;
+        self.slot(position).stamp.load(Ordering::Relaxed) <= position
+    }
+
+    /// A worker that found the queue empty looks on, so that the next push need not wake another. Its wake-up, if it was
+    /// woken, ends here: nothing is left to wake others for. `None`: the tail has changed since.
+    pub fn begin_looking(&self, seen: Seen, duty: Duty) -> Option<Duty> {
+        let flags = (seen.0 & (ASLEEP | WAKING) & !duty.flag()) | LOOKING;
+        let position = seen.0 & POSITION;
+        self.tail
+            .0
+            .compare_exchange(seen.0, position | flags, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+            .then_some(Duty::Looking(position))
+    }
+
+    /// A worker is about to sleep, and gives its duty up. False if there is work, or the queue is closed: then nothing has changed.
+    pub fn fall_asleep(&self, duty: Duty) -> bool {
+        let mut tail = self.tail.0.load(Ordering::Acquire);
+        loop {
+            let position = tail & POSITION;
+            if tail & CLOSED != 0 || self.head.0.load(Ordering::Acquire) & POSITION != position {
+                return false;
+            }
+            let given_up = match duty {
+                // A push has unset it already; if it is set, then by another worker.
+                Duty::Looking(at) if at != position => 0,
+                _ => duty.flag(),
+            };
+            match self.tail.0.compare_exchange_weak(
+                tail,
+                (tail & !given_up) | ASLEEP,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return true,
+                Err(now) => tail = now,
+            }
+        }
+    }
+
+    /// A worker that was woken has a task now. If there is more to do and somebody sleeps, that one is to be woken and to have the
+    /// duty (true); else it ends here.
+    pub fn pass_waking_on(&self) -> bool {
+        let mut tail = self.tail.0.load(Ordering::Acquire);
+        loop {
+            if tail & ASLEEP != 0 && self.head.0.load(Ordering::Acquire) & POSITION != tail & POSITION {
+                return true;
+            }
+            match self.tail.0.compare_exchange_weak(tail, tail & !WAKING, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return false,
+                Err(now) => tail = now,
+            }
+        }
+    }
+
+    /// The last sleeper has been woken.
+    pub fn all_awake(&self) {
+        self.tail.0.fetch_and(!ASLEEP, Ordering::AcqRel);
+    }
+
+    /// For a submitter that sleeps at the door, or is about to: true if there is room enough for it now; if not, a take will say so.
+    pub fn ask_for_room(&self) -> bool {
+        self.has_enough_room(self.head.0.load(Ordering::Acquire) & POSITION)
+            || self.has_enough_room(self.head.0.fetch_or(WAITING, Ordering::AcqRel) & POSITION)
+    }
+
+    /// Whether a take that leaves head at `head` has made room enough to let a submitter go. A stale tail can only say so too
+    /// early, which costs a wake-up and loses nothing.
+    pub(super) fn has_enough_room(&self, head: u64) -> bool {
+        let tail = self.tail.0.load(Ordering::Acquire) & POSITION;
+        if tail <= head {
+            return true;
+        }
+        let is_lap_ahead = (tail ^ head) >= self.one_lap;
+        let queued = self.index(tail) + if is_lap_ahead { self.slots.len() } else { 0 } - self.index(head);
+        queued as u64 + self.enough_room <= self.slots.len() as u64
+    }
+}
