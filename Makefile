@@ -13,7 +13,7 @@ TREEHASH := $(CMAKE_DIR)/examples/c/treehash
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test models mutants soak bench header lint clean build
+.PHONY: help run test models mutants soak tsan bench header lint clean build
 
 help: ## what there is to make (this text)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -45,6 +45,9 @@ soak: ## one_fate run long: 1,000 rounds, as many under the address sanitizer, s
 	@scripts/setup test
 	@$(MAKE) build
 	@scripts/soak $(BUILD)
+
+tsan: ## the C tests under the thread sanitizer, library and standard library instrumented
+	@scripts/tsan $(BUILD)
 
 bench: ## the library beside its peers; writes benches/results and docs/performance.md
 	@scripts/bench $(BUILD)

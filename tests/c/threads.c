@@ -246,7 +246,11 @@ static void the_stack_size_is_honoured(void) {
         CHECK_EQ(WP_OK, wp_submit(pool, note_stack_size, &size));
         CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
         size_t asked = sizes[i] == 0 ? WP_STACK_DEFAULT : (size_t)sizes[i];
-        CHECK_EQ((asked + page - 1) / page * page, size);
+        if (CHECK_THREAD_SANITIZED) { /* Small stacks are made larger by the sanitizer. */
+            CHECK_AT_LEAST(asked, size);
+        } else {
+            CHECK_EQ((asked + page - 1) / page * page, size);
+        }
         if (!CHECK_SANITIZED && !check_on_valgrind() && asked >= 100000) {
             CHECK_EQ(WP_OK, wp_submit(pool, use_stack, &asked));
         }
