@@ -15,6 +15,7 @@ pub mod guard;
 pub mod limits;
 pub mod options;
 pub mod pool;
+pub mod results;
 pub mod sized;
 pub mod stats;
 pub mod status;
