@@ -25,6 +25,7 @@
  *     a submit with a timeout of 0      WP_OK      WP_ETIMEDOUT   WP_ECLOSED
  *     wp_submit(), longer timeouts      WP_OK      WP_EDEADLK     WP_ECLOSED
  *     wp_wait_idle(), wp_shutdown(), wp_shutdown_for(), wp_destroy(), wp_run(): WP_EDEADLK, whatever the timeout
+ *     a submit whose task names full results: WP_ERESULTS; if it would have to wait for them (WP_RESULTS_WAIT): WP_EDEADLK
  *     wp_stats_get(), wp_now(), calls on other pools and those without a pool: as everywhere
  *
  * The `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
@@ -36,11 +37,11 @@
  * Signals. The workers block every asynchronous signal but SIGPROF, so signals are taken by the program's own threads.
  * No call returns early because of a signal.
  *
- * Fork. The workers stay in the parent. In the child each call on a pool made before returns WP_EFORKED at once, no task
- * ends there and no callback is called; wp_destroy() frees the memory, and wp_now() still tells the time; new pools
- * can be made. A task that forks must exec or _exit in the child.
+ * Fork. The workers stay in the parent. In the child each call on a pool or results made before returns WP_EFORKED at once, no task
+ * ends there and no callback is called; wp_destroy() and wp_results_release() free the memory, and wp_now() still tells the time; new
+ * pools can be made. A task that forks must exec or _exit in the child.
  *
- * Memory. A pool allocates when it is made (wp_footprint() tells how much) and never again.
+ * Memory. A pool allocates when it is made (wp_footprint() tells how much) and never again; so do results.
  *
  * Time. Timeouts are relative, in nanoseconds, on a clock that the wall clock does not move; WP_FOREVER waits
  * without limit.
@@ -74,10 +75,12 @@
 
 /** Initialisers: the defaults, and the size that tells which version of a struct the caller knows. */
 #define WP_OPTIONS_INIT { sizeof(wp_options), NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
-#define WP_TASK_INIT { sizeof(wp_task), NULL, NULL, NULL, NULL, NULL }
+#define WP_TASK_INIT { sizeof(wp_task), NULL, NULL, NULL, NULL, NULL, 0 }
 #define WP_EXECUTOR_INIT { sizeof(wp_executor), NULL, NULL, NULL }
 #define WP_STATS_INIT { sizeof(wp_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define WP_SHUTDOWN_REPORT_INIT { sizeof(wp_shutdown_report), 0, 0, 0, 0 }
+#define WP_RESULTS_OPTIONS_INIT { sizeof(wp_results_options), NULL, 0, 0 }
+#define WP_RECORD_INIT { sizeof(wp_record), NULL, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /**
@@ -117,7 +120,8 @@
 
 /**
  * The pool has been shut down (or is being shut down): it accepts nothing any more. A submit says this before all that
- * the queue might say, also inside a callback.
+ * the queue might say, also inside a callback. Of results: they were closed; a reader is told so when nothing more will
+ * come.
  */
 #define WP_ECLOSED -6
 
@@ -145,6 +149,12 @@
  * header is newer than the library. The call did nothing.
  */
 #define WP_ENOTSUP -10
+
+/**
+ * The results queue that the task names is full: each of its places holds a record that nobody has read, or belongs to a
+ * task that has not ended. Nothing was accepted: read with wp_results_next() or wp_results_drain(), then submit again.
+ */
+#define WP_ERESULTS -11
 
 /**
  * Wait without a limit of time.
@@ -196,6 +206,12 @@
 #define WP_MODE_MANUAL 1
 
 /**
+ * `wp_results_options.flags`: a submit that finds the results full waits for a place, for as long as it would wait for
+ * room in the pool's queue. Only where somebody else reads: who submits and reads on one thread would wait for itself.
+ */
+#define WP_RESULTS_WAIT 1
+
+/**
  * wp_shutdown_for(): run everything that was accepted.
  */
 #define WP_SHUTDOWN_DRAIN 0
@@ -235,6 +251,12 @@ typedef struct wp_context wp_context;
  * A pool: a fixed number of threads and a queue of fixed size. Opaque; used through pointers only.
  */
 typedef struct wp_pool wp_pool;
+
+/**
+ * A bounded queue of records: each accepted task that names it (`wp_task.results`) puts one in when it has ended. Opaque;
+ * used through pointers only. It belongs to no pool: tasks of several may name it, and it may outlive them. Since 0.1.
+ */
+typedef struct wp_results wp_results;
 
 /**
  * A callback for the start or the end of a worker thread, a thread hook: the worker's index (0 to workers-1) and the
@@ -375,9 +397,14 @@ typedef struct wp_task {
      */
     const char *label;
     /**
-     * Must be NULL (else WP_ENOTSUP).
+     * Where a record of the accepted task goes when it has ended, whatever its fate; NULL: nowhere. It must stay the
+     * caller's during the submit only: the task holds a reference of its own.
      */
-    void *reserved_pointer;
+    struct wp_results *results;
+    /**
+     * Comes back in the record; the library never looks at it.
+     */
+    uint64_t user_data;
 } wp_task;
 
 /**
@@ -449,11 +476,12 @@ typedef struct wp_stats {
      */
     uint64_t running;
     /**
-     * Submits refused because the queue was full (WP_EFULL, WP_ETIMEDOUT, WP_EDEADLK; not WP_ECLOSED).
+     * Submits refused because the queue, or a task's results, were full (WP_EFULL, WP_ERESULTS, WP_ETIMEDOUT, WP_EDEADLK; not
+     * WP_ECLOSED).
      */
     uint64_t refused;
     /**
-     * Waits for room, whatever came of them: a submit that gave up counts here and in `refused`; a batch may wait several times.
+     * Waits for room, also for a place in results, whatever came of them: a submit that gave up counts here and in `refused`; a batch may wait several times.
      */
     uint64_t waits;
     /**
@@ -461,7 +489,7 @@ typedef struct wp_stats {
      */
     uint64_t wait_ns;
     /**
-     * Submitters waiting for room now, in line as wp_submit() tells.
+     * Submitters waiting for room now, in line as wp_submit() tells, or for a place in results.
      */
     uint64_t waiting;
 } wp_stats;
@@ -498,6 +526,73 @@ typedef struct wp_shutdown_report {
  * exception that leaves it ends the process.
  */
 typedef void (*wp_run_fn)(void *arg);
+
+/**
+ * How to make results. Start from WP_RESULTS_OPTIONS_INIT or wp_results_options_init(); 0 means "the default" in
+ * every field. Sized like wp_options. Since 0.1.
+ */
+typedef struct wp_results_options {
+    /**
+     * sizeof(wp_results_options).
+     */
+    size_t struct_size;
+    /**
+     * Must be NULL (else WP_ENOTSUP).
+     */
+    void *reserved_pointer;
+    /**
+     * How many places there are, exactly: each belongs to one accepted task from its submit until its record is read.
+     * 0: WP_CAPACITY_DEFAULT. At most WP_CAPACITY_MAX.
+     */
+    uint32_t capacity;
+    /**
+     * WP_RESULTS_… flags; any other bit: WP_ENOTSUP.
+     */
+    uint32_t flags;
+} wp_results_options;
+
+/**
+ * What became of one task. `struct_size` is as for wp_stats. Since 0.1.
+ */
+typedef struct wp_record {
+    /**
+     * sizeof(wp_record).
+     */
+    size_t struct_size;
+    /**
+     * The task's `arg`. Its `end`, if it had one, has returned: what that freed is gone.
+     */
+    void *arg;
+    /**
+     * The task's `user_data`.
+     */
+    uint64_t user_data;
+    /**
+     * Nanoseconds from the submit (from when it had its place here; a wait for room in the pool's queue is included) until
+     * the task began, or was discarded.
+     */
+    uint64_t queued_ns;
+    /**
+     * Nanoseconds that the task ran, without its `end`; 0 unless `fate` is WP_FATE_RAN.
+     */
+    uint64_t running_ns;
+    /**
+     * WP_FATE_…
+     */
+    uint32_t fate;
+    /**
+     * What the task returned; 0 unless `fate` is WP_FATE_RAN.
+     */
+    int32_t status;
+    /**
+     * The index of the worker that ran it; WP_NO_WORKER if none did.
+     */
+    uint32_t worker;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} wp_record;
 
 /**
  * How an executor takes a task: what wp_submit_task() does, with the executor's own `self`.
@@ -690,8 +785,13 @@ int wp_submit_for(struct wp_pool *pool,
  * `task` is copied. `timeout_ns`: nanoseconds; 0 does not wait (WP_ETIMEDOUT when the queue is full, not WP_EFULL),
  * WP_FOREVER waits without limit.
  *
- * Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: its
- * reserved field is set, or one that this version does not know. On any error `end` is not called.
+ * If the task names results, it has its place there before it is accepted. While they are full the answer is WP_ERESULTS at once;
+ * if they were made with WP_RESULTS_WAIT, the call waits for a place, within the same timeout (0: WP_ERESULTS at once).
+ *
+ * Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: a field
+ * is set that this version does not know; WP_ERESULTS; WP_ECLOSED: also if its results are closed; WP_EDEADLK: also if the
+ * call would have to wait for a place there; WP_EFORKED: also if its results were made before the fork. On any error `end` is not
+ * called and no record comes.
  * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
  * Allocates nothing. Since 0.1.
  */
@@ -713,7 +813,7 @@ int wp_submit_task(struct wp_pool *pool,
  * untouched and still the caller's.
  *
  * Returns WP_OK: all are accepted (also when `count` is 0). Otherwise why the task behind those was refused, as wp_submit_task()
- * would say it: WP_ETIMEDOUT, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
+ * would say it: WP_ETIMEDOUT, WP_ERESULTS, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
  * is NULL, `tasks` is NULL and `count` is not 0, an element has no `run` or another `struct_size`, or the array can't be that
  * large; WP_ENOTSUP: as for wp_submit_task(), for any element.
  * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full. Allocates nothing.
@@ -816,6 +916,138 @@ int wp_stats_get(const struct wp_pool *pool,
  */
 WP_API
 uint64_t wp_now(const struct wp_pool *pool);
+
+/**
+ * Fills a wp_results_options with the defaults and its size: what WP_RESULTS_OPTIONS_INIT does, for languages without
+ * C macros.
+ *
+ * Returns WP_OK; WP_EINVAL: `options` is NULL or `struct_size` can't be right (as for wp_options_init()).
+ * Thread safety: any thread. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_results_options_init(struct wp_results_options *options,
+                            size_t struct_size);
+
+/**
+ * Tells how many bytes of memory wp_results_create() will ask for with these options, before anything is made. Nothing
+ * is allocated later.
+ *
+ * `options`: NULL means all defaults. `bytes`: receives the number; left alone on failure.
+ *
+ * Returns WP_OK; WP_EINVAL: `bytes` is NULL, or the options are what wp_results_create() refuses; WP_ENOTSUP: as there.
+ * Thread safety: any thread. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_results_footprint(const struct wp_results_options *options,
+                         uint64_t *bytes);
+
+/**
+ * Makes results, and gives the caller the first reference on them.
+ *
+ * `options`: NULL means all defaults. `results`: receives them; left alone on failure.
+ *
+ * Returns WP_OK; WP_EINVAL: `results` is NULL, the capacity is out of its range, `struct_size` is wrong; WP_ENOTSUP: an
+ * unknown flag or a reserved field is set, or a field that this version does not know; WP_ENOMEM.
+ * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_results_create(const struct wp_results_options *options,
+                      struct wp_results **results);
+
+/**
+ * One reference more: the results live until each has been given back by wp_results_release(). Whoever makes a call on
+ * results has a reference during that call, his own or one that somebody keeps for him.
+ *
+ * Returns WP_OK; WP_EINVAL: `results` is NULL; WP_EFORKED.
+ * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_results_retain(struct wp_results *results);
+
+/**
+ * Gives a reference back; with the last one the memory is freed, and the descriptor closed. Tasks that were accepted hold
+ * references of their own, so this is safe before they have ended: their records are then lost with the rest.
+ *
+ * Returns WP_OK, also for NULL, which does nothing, and in the child of a fork (where the references of the parent's tasks
+ * are never given back).
+ * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_results_release(struct wp_results *results);
+
+/**
+ * Fills a wp_record with zeros and its size: what WP_RECORD_INIT does, for languages without C macros.
+ *
+ * Returns WP_OK; WP_EINVAL: `record` is NULL or `struct_size` can't be right (as for wp_options_init()).
+ * Thread safety: any thread. Blocks: never. Since 0.1.
+ */
+WP_API int wp_record_init(struct wp_record *record, size_t struct_size);
+
+/**
+ * Reads the oldest record and frees its place. Records come in the order in which their tasks ended. A task's record is there
+ * when its `end` has returned, and before a wait or a shutdown that covers the task says WP_OK.
+ *
+ * `record`: its `struct_size` must be set (WP_RECORD_INIT); at most that many bytes are written. `timeout_ns`:
+ * nanoseconds to wait for a record; 0 only looks, WP_FOREVER waits without limit.
+ *
+ * Returns WP_OK; WP_ETIMEDOUT: no record in time; WP_ECLOSED: nothing more will come: the results were closed, all their
+ * tasks have ended, and all records are read; WP_EINVAL: `results` or `record` is NULL, or its `struct_size` is wrong;
+ * WP_EFORKED. On failure `*record` is left alone.
+ * Thread safety: any thread, several at once too: each record goes to one of them. Inside a callback a wait may be for that
+ * very task, which is not detected: use a timeout of 0 there. Blocks: up to the timeout. Allocates nothing. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_results_next(struct wp_results *results,
+                    struct wp_record *record,
+                    uint64_t timeout_ns);
+
+/**
+ * Reads up to `count` records at once, in the order of wp_results_next(): it waits for the first only, then takes what is there.
+ *
+ * `records` is an array whose elements are `record_size` bytes apart: sizeof *records. They need no initialiser: each element
+ * that is written gets its `struct_size` too. `timeout_ns`: nanoseconds to wait for the first; 0 only looks, WP_FOREVER waits
+ * without limit. `*got` is always written: how many records were read, 0 on failure.
+ *
+ * Returns WP_OK: at least one was read (or `count` is 0); WP_ETIMEDOUT, WP_ECLOSED, WP_EFORKED: as wp_results_next();
+ * WP_EINVAL: `results` or `got` is NULL, `records` is NULL and `count` is not 0, `record_size` can't be right (as for
+ * wp_options_init()) or the array can't be that large.
+ * Thread safety: as wp_results_next(). Blocks: up to the timeout. Allocates nothing. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_results_drain(struct wp_results *results,
+                     struct wp_record *records,
+                     size_t count,
+                     size_t record_size,
+                     uint64_t timeout_ns,
+                     size_t *got);
+
+/**
+ * Says that nothing will be submitted any more: submits that name these results get WP_ECLOSED, those that wait for a place
+ * too. What was accepted still brings its records; when the last is read, readers get WP_ECLOSED.
+ *
+ * Returns WP_OK, also when they were closed before; WP_EINVAL: `results` is NULL; WP_EFORKED.
+ * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_results_close(struct wp_results *results);
+
+/**
+ * A descriptor for poll(), epoll and their kin. It is readable if and only if a read would not wait: a record is there, or nothing
+ * more will come (then it stays readable). It is made by the first call; who never calls pays nothing for it.
+ *
+ * It belongs to the results, and is closed with them: only wait for it; never read, write or close it. Who waits for edges
+ * (EPOLLET) must read until WP_ETIMEDOUT before the next wait.
+ *
+ * Returns the descriptor, 0 or more, always the same; or a negative code: WP_EINVAL: `results` is NULL; WP_ENOMEM: the system has
+ * no descriptor left, or no memory for it; WP_ENOTSUP: this system has none of that kind (only Linux's eventfd is used);
+ * WP_EFORKED.
+ * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_results_fd(struct wp_results *results);
 
 /**
  * Fills a wp_executor with zeros and its size: what WP_EXECUTOR_INIT does, for languages without C macros.

@@ -24,6 +24,10 @@ pub const WP_MODE_THREADS: u32 = 0;
 /// than 0 never pass.
 pub const WP_MODE_MANUAL: u32 = 1;
 
+/// `wp_results_options.flags`: a submit that finds the results full waits for a place, for as long as it would wait for
+/// room in the pool's queue. Only where somebody else reads: who submits and reads on one thread would wait for itself.
+pub const WP_RESULTS_WAIT: u32 = 1;
+
 /// wp_shutdown_for(): run everything that was accepted.
 pub const WP_SHUTDOWN_DRAIN: u32 = 0;
 /// wp_shutdown_for(): discard what is queued (the fate WP_FATE_DISCARDED) instead of running it; only what

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod manual;
 pub mod options;
 pub mod pool;
+pub mod results;
 pub mod sized;
 pub mod stats;
 pub mod status;

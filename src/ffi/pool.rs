@@ -1,10 +1,12 @@
 //! `wp_pool`: the handle, its threads, and the calls on it.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use super::guard::{guard, guard_pool};
 use super::limits::{WP_SHUTDOWN_CANCEL, WP_SHUTDOWN_DRAIN};
 use super::options::{self, Settings, wp_options, wp_thread_fn};
+use super::results;
 use super::sized;
 use super::stats::{wp_shutdown_report, wp_stats};
 use super::status::{WP_EFORKED, WP_EINVAL, WP_EPANIC, WP_OK};
@@ -14,10 +16,10 @@ use crate::sys::{clock, fork, thread};
 
 /// A pool: a fixed number of threads and a queue of fixed size. Opaque; used through pointers only.
 pub struct wp_pool {
-    core: Pool<Task>,
+    pub(super) core: Pool<Task>,
     threads: Box<[thread::Seat]>,
     hooks: Hooks,
-    family: fork::Family,
+    pub(super) family: fork::Family,
     /// Of a manual pool.
     clock: Option<clock::Manual>,
 }
@@ -133,7 +135,7 @@ impl wp_pool {
     }
 }
 
-fn code(result: Result<(), Error>) -> c_int {
+pub(super) fn code(result: Result<(), Error>) -> c_int {
     result.map_or_else(c_int::from, |()| WP_OK)
 }
 
@@ -266,8 +268,13 @@ unsafe fn submit_plain(pool: *mut wp_pool, run: wp_run_fn, arg: *mut c_void, wai
 /// `task` is copied. `timeout_ns`: nanoseconds; 0 does not wait (WP_ETIMEDOUT when the queue is full, not WP_EFULL),
 /// WP_FOREVER waits without limit.
 ///
-/// Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: its
-/// reserved field is set, or one that this version does not know. On any error `end` is not called.
+/// If the task names results, it has its place there before it is accepted. While they are full the answer is WP_ERESULTS at once;
+/// if they were made with WP_RESULTS_WAIT, the call waits for a place, within the same timeout (0: WP_ERESULTS at once).
+///
+/// Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: a field
+/// is set that this version does not know; WP_ERESULTS; WP_ECLOSED: also if its results are closed; WP_EDEADLK: also if the
+/// call would have to wait for a place there; WP_EFORKED: also if its results were made before the fork. On any error `end` is not
+/// called and no record comes.
 /// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
 /// Allocates nothing. Since 0.1.
 #[must_use]
@@ -277,7 +284,11 @@ pub unsafe extern "C" fn wp_submit_task(pool: *mut wp_pool, task: *const wp_task
     match (unsafe { pool.as_ref() }, unsafe { task::read(task) }) {
         (None, _) => WP_EINVAL,
         (_, Err(error)) => error.into(),
-        (Some(pool), Ok(task)) => pool.submit(|| Task::full(&task), Wait::for_ns(timeout_ns)),
+        (Some(pool), Ok(task)) if task.results.is_null() => {
+            pool.submit(|| Task::full(&task), Wait::for_ns(timeout_ns))
+        }
+        // SAFETY: as documented, its results are the caller's.
+        (Some(pool), Ok(task)) => unsafe { results::submit(pool, &task, Wait::for_ns(timeout_ns)) },
     }
 }
 
@@ -292,7 +303,7 @@ pub unsafe extern "C" fn wp_submit_task(pool: *mut wp_pool, task: *const wp_task
 /// untouched and still the caller's.
 ///
 /// Returns WP_OK: all are accepted (also when `count` is 0). Otherwise why the task behind those was refused, as wp_submit_task()
-/// would say it: WP_ETIMEDOUT, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
+/// would say it: WP_ETIMEDOUT, WP_ERESULTS, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
 /// is NULL, `tasks` is NULL and `count` is not 0, an element has no `run` or another `struct_size`, or the array can't be that
 /// large; WP_ENOTSUP: as for wp_submit_task(), for any element.
 /// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full. Allocates nothing.
@@ -315,11 +326,17 @@ pub unsafe extern "C" fn wp_submit_batch(
             if count == 0 {
                 return WP_OK;
             }
-            match sized::Array::new(tasks, count, task_size, task::check) {
+            let (wait, has_results) = (Wait::for_ns(timeout_ns), Cell::new(false));
+            let check = |task: &wp_task| {
+                has_results.set(has_results.get() || !task.results.is_null());
+                task::check(task)
+            };
+            match sized::Array::new(tasks, count, task_size, check) {
                 Err(error) => error.into(),
+                Ok(tasks) if has_results.get() => results::submit_batch(pool, &tasks, count, wait, counted),
                 Ok(tasks) => {
                     let task = |index| Task::full(&tasks.get(index));
-                    code(pool.core.submit_batch(count, task, Wait::for_ns(timeout_ns), counted))
+                    code(pool.core.submit_batch(count, task, wait, counted))
                 }
             }
         })

@@ -142,6 +142,24 @@ pub unsafe fn write<T: Sized>(given: *mut T, value: &T) {
     }
 }
 
+/// Checks an array of `count` elements, `size` bytes apart, that the caller prepared for output.
+pub fn check_array<T: Sized>(first: *const T, count: usize, size: usize) -> Result<(), Error> {
+    let is_walkable = count.checked_mul(size).is_some_and(|bytes| bytes <= isize::MAX as usize);
+    if first.is_null() || !is_walkable { Err(Error::Invalid) } else { check(size) }
+}
+
+/// Writes `value` into an element of `size` bytes of what [`check_array`] accepted, whose `struct_size` it sets.
+///
+/// # Safety
+/// `element` points to `size` writable bytes.
+pub unsafe fn write_element<T: Sized>(element: *mut T, value: &T, size: usize) {
+    // SAFETY: the caller's promise; struct_size is the first field.
+    unsafe {
+        *element.cast::<usize>() = size;
+        write(element, value);
+    }
+}
+
 /// Zeros, and the size.
 ///
 /// # Safety

@@ -46,13 +46,14 @@ pub struct wp_stats {
     pub queued: u64,
     /// Tasks that run, or whose `end` callback runs.
     pub running: u64,
-    /// Submits refused because the queue was full (WP_EFULL, WP_ETIMEDOUT, WP_EDEADLK; not WP_ECLOSED).
+    /// Submits refused because the queue, or a task's results, were full (WP_EFULL, WP_ERESULTS, WP_ETIMEDOUT, WP_EDEADLK; not
+    /// WP_ECLOSED).
     pub refused: u64,
-    /// Waits for room, whatever came of them: a submit that gave up counts here and in `refused`; a batch may wait several times.
+    /// Waits for room, also for a place in results, whatever came of them: a submit that gave up counts here and in `refused`; a batch may wait several times.
     pub waits: u64,
     /// Nanoseconds that those waits took, added up when each ended.
     pub wait_ns: u64,
-    /// Submitters waiting for room now, in line as wp_submit() tells.
+    /// Submitters waiting for room now, in line as wp_submit() tells, or for a place in results.
     pub waiting: u64,
 }
 

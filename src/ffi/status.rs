@@ -20,7 +20,8 @@ pub const WP_EFULL: c_int = -4;
 /// called again.
 pub const WP_ETIMEDOUT: c_int = -5;
 /// The pool has been shut down (or is being shut down): it accepts nothing any more. A submit says this before all that
-/// the queue might say, also inside a callback.
+/// the queue might say, also inside a callback. Of results: they were closed; a reader is told so when nothing more will
+/// come.
 pub const WP_ECLOSED: c_int = -6;
 /// The calling thread is inside a callback of this pool, and the call would have to wait for that very callback or
 /// for the room that it takes up. Nothing was done: use wp_try_submit(), or make the call from another thread. The top of
@@ -35,6 +36,9 @@ pub const WP_EPANIC: c_int = -9;
 /// A field that this version of the library does not know was set, or a feature that it lacks was asked for: the
 /// header is newer than the library. The call did nothing.
 pub const WP_ENOTSUP: c_int = -10;
+/// The results queue that the task names is full: each of its places holds a record that nobody has read, or belongs to a
+/// task that has not ended. Nothing was accepted: read with wp_results_next() or wp_results_drain(), then submit again.
+pub const WP_ERESULTS: c_int = -11;
 
 fn text(code: c_int) -> &'static std::ffi::CStr {
     match code {
@@ -44,11 +48,12 @@ fn text(code: c_int) -> &'static std::ffi::CStr {
         WP_ETHREAD => c"a thread could not be started: use fewer workers or raise the limit on threads",
         WP_EFULL => c"the queue is full: try later, or submit with a wait",
         WP_ETIMEDOUT => c"the time is up: nothing was lost, the call can be repeated",
-        WP_ECLOSED => c"the pool is shut down and accepts no more tasks",
+        WP_ECLOSED => c"closed: the pool accepts no more tasks, or no more results will come",
         WP_EDEADLK => c"called from inside a callback of this pool, where it would wait for itself",
         WP_EFORKED => c"the pool was made before fork: make a new one in the child",
         WP_EPANIC => c"a fault of the library itself: this pool is lost, please report it",
         WP_ENOTSUP => c"not supported by this version of the library: update it or clear the new fields",
+        WP_ERESULTS => c"the results queue is full: read records, then submit again",
         _ => c"unknown code: the header is newer than the library, or this is no code of it",
     }
 }
@@ -71,6 +76,7 @@ impl From<crate::pool::Error> for c_int {
             Error::Memory => WP_ENOMEM,
             Error::Thread => WP_ETHREAD,
             Error::Full => WP_EFULL,
+            Error::ResultsFull => WP_ERESULTS,
             Error::TimedOut => WP_ETIMEDOUT,
             Error::Closed => WP_ECLOSED,
             Error::Deadlock => WP_EDEADLK,

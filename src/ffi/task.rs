@@ -4,8 +4,10 @@ use std::ffi::{c_char, c_int, c_void};
 
 use super::guard::guard;
 use super::limits::WP_NO_WORKER;
+use super::results::{self, wp_record, wp_results};
 use super::sized::{self, Sized as SizedStruct};
-use crate::pool::{Error, Job, Outcome};
+use crate::pool::{Error, Fate, Job, Outcome};
+use crate::sys::clock;
 
 /// What a simple task does, with the `arg` of its submit. It must return (not exit the thread, not longjmp out); a C++
 /// exception that leaves it ends the process.
@@ -62,8 +64,11 @@ pub struct wp_task {
     /// A name for people to read, or NULL. It is not copied: it must live until `end` has returned (without an
     /// `end`: until a wait or a shutdown that covers the task succeeded). A string literal always does.
     pub label: *const c_char,
-    /// Must be NULL (else WP_ENOTSUP).
-    pub reserved_pointer: *mut c_void,
+    /// Where a record of the accepted task goes when it has ended, whatever its fate; NULL: nowhere. It must stay the
+    /// caller's during the submit only: the task holds a reference of its own.
+    pub results: *mut wp_results,
+    /// Comes back in the record; the library never looks at it.
+    pub user_data: u64,
 }
 
 // SAFETY: made of integers, pointers and nullable function pointers: all zeros is a value of each.
@@ -119,6 +124,12 @@ enum Code {
 pub(super) struct Detail {
     end: wp_end_fn,
     label: *const c_char,
+    /// A reference and a reserved place, or NULL.
+    results: *const wp_results,
+    user_data: u64,
+    /// When it was submitted, and when a worker began it; only with results, so that the others read no clock.
+    submitted: u64,
+    began: u64,
 }
 
 // SAFETY: the pointers are the caller's, who by the header's contract lets any thread of the pool use them.
@@ -135,10 +146,20 @@ impl Task {
     pub fn full(given: &wp_task) -> (Task, Option<Detail>) {
         // The check has seen a `run`; who takes it away during the call gets a task that does nothing.
         let run = given.run.unwrap_or(nothing);
-        let (code, detail) = if given.end.is_none() && given.label.is_null() {
+        let is_bare = given.end.is_none() && given.label.is_null() && given.results.is_null();
+        let (code, detail) = if is_bare {
             (Code::Bare(run), None)
         } else {
-            (Code::Full(run), Some(Detail { end: given.end, label: given.label }))
+            let submitted = if given.results.is_null() { 0 } else { clock::now_ns() };
+            let detail = Detail {
+                end: given.end,
+                label: given.label,
+                results: given.results,
+                user_data: given.user_data,
+                submitted,
+                began: 0,
+            };
+            (Code::Full(run), Some(detail))
         };
         (Task { code, arg: given.arg }, detail)
     }
@@ -151,7 +172,6 @@ unsafe extern "C-unwind" fn nothing(_: *mut wp_context, _: *mut c_void) -> c_int
 pub(super) fn check(given: &wp_task) -> Result<(), Error> {
     match given {
         wp_task { run: None, .. } => Err(Error::Invalid),
-        wp_task { reserved_pointer, .. } if !reserved_pointer.is_null() => Err(Error::Unsupported),
         _ => Ok(()),
     }
 }
@@ -175,12 +195,17 @@ impl Job for Task {
         matches!(self.code, Code::Full(_))
     }
 
-    fn run(&self, detail: Option<&Detail>, worker: u32) -> i32 {
+    fn run(&self, detail: Option<&mut Detail>, worker: u32) -> i32 {
         match self.code {
             // SAFETY: the caller of wp_submit() gave this function to be called with this argument.
             Code::Plain(run) => unsafe { run(self.arg) },
             Code::Bare(run) | Code::Full(run) => {
-                let label = detail.map_or(std::ptr::null(), |detail| detail.label);
+                let label = detail.map_or(std::ptr::null(), |detail| {
+                    if !detail.results.is_null() {
+                        detail.began = clock::now_ns();
+                    }
+                    detail.label
+                });
                 let mut context = wp_context { worker, label };
                 // SAFETY: as above; the context outlives the call.
                 return unsafe { run(&mut context, self.arg) };
@@ -190,16 +215,36 @@ impl Job for Task {
     }
 
     fn end(&self, detail: Option<&Detail>, outcome: Outcome) {
-        let Some(Detail { end: Some(end), label }) = detail else { return };
-        let outcome = wp_outcome {
-            struct_size: size_of::<wp_outcome>(),
-            label: *label,
-            fate: outcome.fate as u32,
-            status: outcome.status,
-            worker: outcome.worker,
-            reserved: 0,
-        };
-        // SAFETY: the caller of wp_submit_task() gave this function to be called once with this argument.
-        unsafe { end(&outcome, self.arg) };
+        let Some(detail) = detail else { return };
+        // Read before `end`, whose time is not the task's.
+        let ended = if detail.results.is_null() { 0 } else { clock::now_ns() };
+        if let Some(end) = detail.end {
+            let outcome = wp_outcome {
+                struct_size: size_of::<wp_outcome>(),
+                label: detail.label,
+                fate: outcome.fate as u32,
+                status: outcome.status,
+                worker: outcome.worker,
+                reserved: 0,
+            };
+            // SAFETY: the caller of wp_submit_task() gave this function to be called once with this argument.
+            unsafe { end(&outcome, self.arg) };
+        }
+        if !detail.results.is_null() {
+            let began = if outcome.fate == Fate::Ran { detail.began } else { ended };
+            let record = wp_record {
+                struct_size: size_of::<wp_record>(),
+                arg: self.arg,
+                user_data: detail.user_data,
+                queued_ns: began.saturating_sub(detail.submitted),
+                running_ns: ended.saturating_sub(began),
+                fate: outcome.fate as u32,
+                status: outcome.status,
+                worker: outcome.worker,
+                reserved: 0,
+            };
+            // SAFETY: this task was accepted with a place there and a reference, and ends once.
+            unsafe { results::record(detail.results, record) };
+        }
     }
 }

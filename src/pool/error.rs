@@ -8,6 +8,8 @@ pub enum Error {
     Memory,
     Thread,
     Full,
+    /// No free place in a queue of results.
+    ResultsFull,
     TimedOut,
     Closed,
     Deadlock,

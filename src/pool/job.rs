@@ -13,8 +13,8 @@ pub trait Job: Copy + Send {
     /// Whether this task comes with a detail.
     fn is_detailed(&self) -> bool;
 
-    /// Does the work and returns the task's status.
-    fn run(&self, detail: Option<&Self::Detail>, worker: u32) -> i32;
+    /// Does the work and returns the task's status. What it notes in the detail reaches `end`.
+    fn run(&self, detail: Option<&mut Self::Detail>, worker: u32) -> i32;
 
     /// Tells the task's owner how it ended; called exactly once for each accepted task that has a detail.
     fn end(&self, detail: Option<&Self::Detail>, outcome: Outcome);

@@ -40,10 +40,11 @@ impl<J: Job> Pool<J> {
             state.is_stepped = true;
             worker.thread.store(this_thread(), Ordering::Relaxed);
         }
+        let mut detail = None;
         while *ran < max
-            && let Taken::Task(task) = self.queue.take(Taker::Worker)
+            && let Taken::Task(task) = self.queue.take(Taker::Worker, &mut detail)
         {
-            self.perform(SEAT, &task);
+            self.perform(SEAT, &task.job, &mut detail);
             *ran += 1;
         }
         let mut state = self.crew.lock();

@@ -12,7 +12,7 @@
 //!
 //! **The pool**: open → closed (one bit, set by one atomic step) → joining → over. A fault of the library: failed, beside any.
 //!
-//! **A submitter**: see `room`.
+//! **A submitter**: see `room`, and `place` for one whose task needs a place in a queue of results, which is [`results`].
 //!
 //! # Transitions of a worker
 //!
@@ -40,7 +40,7 @@
 //!   where `crew::Crew::has_inside` looks before it enters one.
 //! - No callback is called under a lock.
 
-// `forbid` would reach into the two files below that say why they need it; every other file forbids for itself.
+// `forbid` would reach into the three files below that say why they need it; every other file forbids for itself.
 #![deny(unsafe_code)]
 
 pub mod config;
@@ -49,7 +49,9 @@ mod error;
 mod job;
 mod manual;
 mod parker;
+mod place;
 pub mod queue;
+pub mod results;
 pub mod room;
 mod shutdown;
 mod stats;
@@ -74,6 +76,8 @@ pub struct Pool<J: Job> {
     queue: queue::Queue<J>,
     crew: crew::Crew,
     room: room::Room,
+    /// Submitters that wait in queues of results.
+    elsewhere: place::Elsewhere,
     /// Tasks that met the fate *discarded*.
     discarded: AtomicU64,
     /// Submits refused for want of room.
@@ -95,6 +99,7 @@ impl<J: Job> Pool<J> {
             queue: queue::Queue::new(config.capacity())?,
             crew: crew::Crew::new(config.workers())?,
             room: room::Room::new(),
+            elsewhere: place::Elsewhere::new(),
             discarded: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             failed: AtomicBool::new(false),

@@ -104,7 +104,6 @@ pub enum Taken<J: Job> {
 
 pub struct Task<J: Job> {
     pub job: J,
-    pub detail: Option<J::Detail>,
     /// The taker owes a waiting submitter its release.
     pub owes_release: bool,
 }
@@ -288,9 +287,10 @@ impl<J: Job> Queue<J> {
         Ok(self.tail.0.load(Ordering::Relaxed))
     }
 
-    /// Takes the job that waited longest.
+    /// Takes the job that waited longest, and its detail, if it has one, into `detail`, which is `None` before: so a job without one does
+    /// not pay for its size.
     #[inline(always)]
-    pub fn take(&self, by: Taker) -> Taken<J> {
+    pub fn take(&self, by: Taker, detail: &mut Option<J::Detail>) -> Taken<J> {
         let mut head = self.head.0.load(Ordering::Relaxed);
         let mut pause = Pause::new();
         loop {
@@ -314,12 +314,13 @@ impl<J: Job> Queue<J> {
                         // SAFETY: the slot is this thread's between the swap and the stamp (Q2), and the stamp said that
                         // it is filled.
                         let job = slot.job.with(|place| unsafe { (*place).assume_init() });
-                        let detail = job.is_detailed().then(|| {
+                        if job.is_detailed() {
                             // SAFETY: as above; a detailed job was pushed with its detail.
-                            self.detail(position).with(|place| unsafe { (*place).assume_init() })
-                        });
+                            *detail =
+                                Some(self.detail(position).with(|place| unsafe { (*place).assume_init() }));
+                        }
                         slot.stamp.store(position + self.one_lap, Ordering::Release);
-                        return Taken::Task(Task { job, detail, owes_release });
+                        return Taken::Task(Task { job, owes_release });
                     }
                     Err(now) => head = now,
                 }

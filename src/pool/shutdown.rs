@@ -66,6 +66,7 @@ impl<J: Job> Pool<J> {
         if self.queue.close() {
             self.crew.wake_all(&self.queue);
             self.room.release_all();
+            self.elsewhere.rouse_all();
         }
     }
 
@@ -80,12 +81,12 @@ impl<J: Job> Pool<J> {
         }
         // From here on workers may leave though tasks are queued; a shutdown waits for the discarder as well.
         self.queue.halt();
-        while let Taken::Task(task) = self.queue.take(Taker::Discarder) {
-            if task.detail.is_some() {
-                task.job.end(
-                    task.detail.as_ref(),
-                    Outcome { fate: Fate::Discarded, status: 0, worker: NO_WORKER },
-                );
+        let mut detail = None;
+        while let Taken::Task(task) = self.queue.take(Taker::Discarder, &mut detail) {
+            if detail.is_some() {
+                let outcome = Outcome { fate: Fate::Discarded, status: 0, worker: NO_WORKER };
+                task.job.end(detail.as_ref(), outcome);
+                detail = None;
             }
             self.discarded.fetch_add(1, Ordering::Release);
         }
@@ -144,6 +145,7 @@ impl<J: Job> Pool<J> {
         self.queue.close();
         self.crew.wake_all(&self.queue);
         self.room.release_all();
+        self.elsewhere.rouse_all();
     }
 
     pub fn has_failed(&self) -> bool {

@@ -75,7 +75,7 @@ impl<J: Job> Pool<J> {
         let discarded = self.discarded.load(Ordering::Acquire);
         let taken = self.queue.taken();
         let accepted = self.queue.accepted();
-        let (waits, wait_ns, waiting) = self.room.figures();
+        let (room, elsewhere) = (self.room.figures(), self.elsewhere.figures());
         Snapshot {
             workers: self.config.workers(),
             capacity: self.config.capacity(),
@@ -87,9 +87,9 @@ impl<J: Job> Pool<J> {
             failed,
             discarded,
             refused: self.refused.load(Ordering::Relaxed),
-            waits,
-            wait_ns,
-            waiting,
+            waits: room.0 + elsewhere.0,
+            wait_ns: room.1 + elsewhere.1,
+            waiting: room.2 + elsewhere.2,
         }
     }
 

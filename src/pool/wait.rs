@@ -42,6 +42,12 @@ impl Deadline {
         self.0.map(|instant| Duration::from_nanos(instant.saturating_sub(clock::now_ns())))
     }
 
+    /// What is left, as a wait of its own.
+    pub fn rest(self) -> Wait {
+        self.left()
+            .map_or(Wait::Forever, |left| Wait::For(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1)))
+    }
+
     pub fn is_over(self) -> bool {
         self.left() == Some(Duration::ZERO)
     }

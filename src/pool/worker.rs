@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::queue::{Duty, Taken, Taker, Task};
+use super::queue::{Duty, Taken, Taker};
 use super::{Fate, Job, Outcome, Pool, ThreadHooks};
 use crate::sync::{Ordering, spin_loop, this_thread};
 
@@ -12,21 +12,22 @@ impl<J: Job> Pool<J> {
         let worker = &self.crew.workers[me as usize];
         worker.thread.store(this_thread(), Ordering::Relaxed);
         hooks.started(me);
-        while let Some(task) = self.next_task(me) {
-            self.perform(me, &task);
+        let mut detail = None;
+        while let Some(job) = self.next_task(me, &mut detail) {
+            self.perform(me, &job, &mut detail);
         }
         hooks.stopping(me);
         worker.thread.store(0, Ordering::Relaxed);
         self.crew.leave();
     }
 
-    /// The next task, when there is one; `None` when there will be none.
+    /// The next task, when there is one, and its detail; `None` when there will be none.
     #[inline]
-    pub fn next_task(&self, me: u32) -> Option<Task<J>> {
+    pub fn next_task(&self, me: u32, detail: &mut Option<J::Detail>) -> Option<J> {
         let mut duty = Duty::None;
         let mut has_lingered = false;
         loop {
-            match self.queue.take(Taker::Worker) {
+            match self.queue.take(Taker::Worker, detail) {
                 Taken::Task(task) => {
                     if duty == Duty::Waking && self.queue.pass_waking_on() {
                         self.crew.wake_one(&self.queue);
@@ -34,7 +35,7 @@ impl<J: Job> Pool<J> {
                     if task.owes_release {
                         self.room.release_one();
                     }
-                    return Some(task);
+                    return Some(task.job);
                 }
                 Taken::Drained => return None,
                 Taken::Empty(seen) => {
@@ -66,11 +67,12 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    pub(super) fn perform(&self, me: u32, task: &Task<J>) {
-        let detail = task.detail.as_ref();
-        let status = task.job.run(detail, me);
-        if detail.is_some() {
-            task.job.end(detail, Outcome { fate: Fate::Ran, status, worker: me });
+    #[inline(always)]
+    pub(super) fn perform(&self, me: u32, job: &J, detail: &mut Option<J::Detail>) {
+        let status = job.run(detail.as_mut(), me);
+        if job.is_detailed() {
+            job.end(detail.as_ref(), Outcome { fate: Fate::Ran, status, worker: me });
+            *detail = None;
         }
         let worker = &self.crew.workers[me as usize];
         if status != 0 {

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod cpus;
+pub mod eventfd;
 pub mod fork;
 #[cfg(target_os = "linux")]
 pub mod futex;

@@ -436,9 +436,6 @@ static void one_bad_element_refuses_all(void) {
                 tasks[bad].run = NULL;
                 ROW(WP_EINVAL, refuse(pool, tasks, counts[c], sizeof *tasks));
                 tasks[bad] = good;
-                tasks[bad].reserved_pointer = &good;
-                ROW(WP_ENOTSUP, refuse(pool, tasks, counts[c], sizeof *tasks));
-                tasks[bad] = good;
                 for (size_t i = 0; i < BAD_SIZES; i++) {
                     tasks[bad].struct_size = bad_sizes[i];
                     ROW(WP_EINVAL, refuse(pool, tasks, counts[c], sizeof *tasks));
@@ -485,7 +482,7 @@ enum { ELEMENTS = 3 };
 /* Elements of an older or a newer version; of a newer one only what this library knows is set. */
 static void elements_of_other_versions(void) {
     static const size_t sizes[] = {offsetof(wp_task, arg),   offsetof(wp_task, end),   offsetof(wp_task, label),
-                                   offsetof(wp_task, reserved_pointer), sizeof(wp_task), sizeof(wp_task) + 8,
+                                   offsetof(wp_task, results), offsetof(wp_task, user_data), sizeof(wp_task), sizeof(wp_task) + 8,
                                    sizeof(wp_task) + 80,     2048,                     4096};
     wp_pool *pool = check_pool(1, 64);
     atomic_uint runs = 0;

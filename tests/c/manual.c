@@ -257,6 +257,32 @@ static void what_another_thread_steps_cannot_be_waited_for(void) {
     CHECK_EQ(WP_OK, wp_destroy(pool));
 }
 
+static void results_that_wait_for_their_reader_are_not_waited_for(void) {
+    wp_pool *pool = manual_pool(4);
+    wp_results_options options = WP_RESULTS_OPTIONS_INIT;
+    wp_results *results = NULL;
+    wp_task task = WP_TASK_INIT;
+    wp_record record = WP_RECORD_INIT;
+    uint32_t worker = 9;
+    options.capacity = 1;
+    options.flags = WP_RESULTS_WAIT;
+    CHECK_EQ(WP_OK, wp_results_create(&options, &results));
+    task.run = tell_worker;
+    task.arg = &worker;
+    task.results = results;
+    CHECK_EQ(WP_OK, wp_submit_task(pool, &task, WP_FOREVER));
+    CHECK_EQ(WP_EDEADLK, wp_submit_task(pool, &task, WP_FOREVER));
+    CHECK_EQ(WP_EDEADLK, wp_submit_task(pool, &task, 1));
+    CHECK_EQ(WP_ERESULTS, wp_submit_task(pool, &task, 0));
+    CHECK_EQ(WP_ETIMEDOUT, wp_results_next(results, &record, 0));
+    CHECK_EQ(WP_OK, wp_run(pool, 1, NULL));
+    CHECK_EQ(WP_OK, wp_results_next(results, &record, 0));
+    CHECK_EQ(7, record.status);
+    CHECK_EQ(0, record.worker);
+    CHECK_EQ(WP_OK, wp_results_release(results));
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
 static void the_clock_moves_when_it_is_told(void) {
     wp_pool *pool = manual_pool(1);
     ROW(NS_PER_S, wp_now(pool));
@@ -368,6 +394,7 @@ int main(void) {
     CASE(a_cancel_discards);
     CASE(nothing_waits_inside_a_task);
     CASE(what_another_thread_steps_cannot_be_waited_for);
+    CASE(results_that_wait_for_their_reader_are_not_waited_for);
     CASE(the_clock_moves_when_it_is_told);
     CASE(bad_input_is_refused);
     CASE(a_forked_child_is_refused);

@@ -297,6 +297,61 @@ static void ending_allocates_nothing(void) {
     }
 }
 
+/* ---- results ---- */
+
+static void *read_all(void *arg) {
+    wp_record record = WP_RECORD_INIT;
+    unsigned long before = atomic_load(&calls);
+    int code;
+    do {
+        code = wp_results_next(arg, &record, WP_FOREVER);
+    } while (code == WP_OK);
+    CHECK_EQ(WP_ECLOSED, code);
+    CHECK_EQ(before, atomic_load(&calls));
+    return NULL;
+}
+
+/* Submits that wait for a place, a reader that waits for records, the descriptor, the end. */
+static void results_allocate_when_they_are_made_and_never_again(void) {
+    static const uint32_t capacities[] = {1, 2, 5, 1000};
+    for (size_t c = 0; c < sizeof capacities / sizeof capacities[0]; c++) {
+        wp_results_options options = WP_RESULTS_OPTIONS_INIT;
+        wp_results *results = NULL;
+        wp_pool *pool = check_pool(2, 16);
+        uint64_t footprint = 0;
+        options.capacity = capacities[c];
+        options.flags = WP_RESULTS_WAIT;
+        CHECK_EQ(WP_OK, wp_results_footprint(&options, &footprint));
+        unsigned long bytes = atomic_load(&requested_bytes), asked = atomic_load(&requests);
+        long live_before = atomic_load(&live);
+        CHECK_EQ(WP_OK, wp_results_create(&options, &results));
+        bytes = atomic_load(&requested_bytes) - bytes;
+        asked = atomic_load(&requests) - asked;
+        printf("no_allocation: results of capacity %u: footprint %llu, asked for %lu in %lu blocks\n", options.capacity,
+               (unsigned long long)footprint, bytes, asked);
+        CHECK_EQ(footprint, bytes);
+        pthread_t reader = check_thread(read_all, results);
+        wp_task task = WP_TASK_INIT;
+        task.run = full;
+        task.arg = &ran;
+        task.end = end;
+        task.results = results;
+        wp_task batch[] = {task, task, task};
+        unsigned long before = atomic_load(&requests);
+        for (int i = 0; i < 2000; i++) {
+            CHECK_EQ(WP_OK, wp_submit_task(pool, &task, WP_FOREVER));
+            CHECK_EQ(WP_OK, wp_submit_batch(pool, batch, 3, sizeof task, WP_FOREVER, NULL));
+            CHECK(i != 1000 || wp_results_fd(results) >= 0);
+        }
+        CHECK_EQ(WP_OK, wp_results_close(results));
+        CHECK_EQ(before, atomic_load(&requests));
+        check_join(reader);
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+        CHECK_EQ(WP_OK, wp_results_release(results));
+        CHECK_AT_MOST(live_before, atomic_load(&live));
+    }
+}
+
 static void a_refused_create_leaves_nothing(void) {
     wp_options options = WP_OPTIONS_INIT;
     wp_pool *pool = NULL;
@@ -378,6 +433,7 @@ int main(void) {
     CASE(a_threads_first_call_allocates_nothing);
     CASE(a_thread_whose_first_call_blocks_allocates_nothing);
     CASE(ending_allocates_nothing);
+    CASE(results_allocate_when_they_are_made_and_never_again);
     CASE(the_steady_state_allocates_nothing);
     return check_end();
 }

@@ -14,6 +14,8 @@ wp_task task = WP_TASK_INIT;
 wp_executor executor = WP_EXECUTOR_INIT;
 wp_stats stats = WP_STATS_INIT;
 wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
+wp_results_options results_options = WP_RESULTS_OPTIONS_INIT;
+wp_record record = WP_RECORD_INIT;
 struct wp_outcome *outcome;
 
 /* The callbacks are plain pointers to functions. */
@@ -51,6 +53,16 @@ int (*f_shutdown_for)(wp_pool *, uint32_t, uint64_t, wp_shutdown_report *) = wp_
 int (*f_destroy)(wp_pool *) = wp_destroy;
 int (*f_stats_get)(const wp_pool *, wp_stats *) = wp_stats_get;
 uint64_t (*f_now)(const wp_pool *) = wp_now;
+int (*f_results_options_init)(wp_results_options *, size_t) = wp_results_options_init;
+int (*f_results_footprint)(const wp_results_options *, uint64_t *) = wp_results_footprint;
+int (*f_results_create)(const wp_results_options *, wp_results **) = wp_results_create;
+int (*f_results_retain)(wp_results *) = wp_results_retain;
+int (*f_results_release)(wp_results *) = wp_results_release;
+int (*f_record_init)(wp_record *, size_t) = wp_record_init;
+int (*f_results_next)(wp_results *, wp_record *, uint64_t) = wp_results_next;
+int (*f_results_drain)(wp_results *, wp_record *, size_t, size_t, uint64_t, size_t *) = wp_results_drain;
+int (*f_results_close)(wp_results *) = wp_results_close;
+int (*f_results_fd)(wp_results *) = wp_results_fd;
 uint32_t (*f_version_number)(void) = wp_version_number;
 const char *(*f_version_string)(void) = wp_version_string;
 
@@ -66,6 +78,7 @@ SAME(edeadlk, WP_EDEADLK == -7);
 SAME(eforked, WP_EFORKED == -8);
 SAME(epanic, WP_EPANIC == -9);
 SAME(enotsup, WP_ENOTSUP == -10);
+SAME(eresults, WP_ERESULTS == -11);
 
 /* Nor do the constants. */
 SAME(forever, WP_FOREVER == UINT64_MAX);
@@ -77,6 +90,7 @@ SAME(stack_default, WP_STACK_DEFAULT == 2097152);
 SAME(stack_min, WP_STACK_MIN == 65536);
 SAME(mode_threads, WP_MODE_THREADS == 0);
 SAME(mode_manual, WP_MODE_MANUAL == 1);
+SAME(results_wait, WP_RESULTS_WAIT == 1);
 SAME(shutdown_drain, WP_SHUTDOWN_DRAIN == 0);
 SAME(shutdown_cancel, WP_SHUTDOWN_CANCEL == 1);
 SAME(fate_ran, WP_FATE_RAN == 1);

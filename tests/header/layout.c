@@ -16,6 +16,8 @@ MULTIPLE_OF_8(wp_task);
 MULTIPLE_OF_8(wp_executor);
 MULTIPLE_OF_8(wp_stats);
 MULTIPLE_OF_8(wp_shutdown_report);
+MULTIPLE_OF_8(wp_results_options);
+MULTIPLE_OF_8(wp_record);
 
 #if UINTPTR_MAX == UINT64_MAX
 #define SIZE(type, bytes) IS(sizeof(type) == (bytes))
@@ -44,8 +46,9 @@ AT(wp_task, run, 8);
 AT(wp_task, arg, 16);
 AT(wp_task, end, 24);
 AT(wp_task, label, 32);
-AT(wp_task, reserved_pointer, 40);
-SIZE(wp_task, 48);
+AT(wp_task, results, 40);
+AT(wp_task, user_data, 48);
+SIZE(wp_task, 56);
 
 AT(wp_executor, self, 8);
 AT(wp_executor, submit_task, 16);
@@ -76,4 +79,19 @@ AT(wp_shutdown_report, queued, 16);
 AT(wp_shutdown_report, running, 24);
 AT(wp_shutdown_report, discarded, 32);
 SIZE(wp_shutdown_report, 40);
+
+AT(wp_results_options, reserved_pointer, 8);
+AT(wp_results_options, capacity, 16);
+AT(wp_results_options, flags, 20);
+SIZE(wp_results_options, 24);
+
+AT(wp_record, arg, 8);
+AT(wp_record, user_data, 16);
+AT(wp_record, queued_ns, 24);
+AT(wp_record, running_ns, 32);
+AT(wp_record, fate, 40);
+AT(wp_record, status, 44);
+AT(wp_record, worker, 48);
+AT(wp_record, reserved, 52);
+SIZE(wp_record, 56);
 #endif

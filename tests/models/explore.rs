@@ -145,7 +145,7 @@ impl Job for TestJob {
         true
     }
 
-    fn run(&self, _: Option<&()>, worker: u32) -> i32 {
+    fn run(&self, _: Option<&mut ()>, worker: u32) -> i32 {
         assert_ne!(worker, NO_WORKER);
         // SAFETY: see Send.
         let gate = unsafe { &*self.gate };

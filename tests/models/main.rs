@@ -1,6 +1,7 @@
 //! The promises where pools have lost tasks or hung, each as one scenario (explore.rs says how they are run).
 
 mod explore;
+mod results;
 
 use explore::*;
 use workerpool::pool::queue::{Queue, Taken, Taker};
@@ -138,7 +139,7 @@ fn a_worker_that_found_work_passes_the_waking_on() {
         let workers = [0, 1].map(|me| {
             let pool = pool.clone();
             // Takes one task and never comes back for another.
-            spawn(move || pool.next_task(me).unwrap().job.0)
+            spawn(move || pool.next_task(me, &mut None).unwrap().0)
         });
         for number in [1, 2] {
             assert_eq!(pool.submit(Number(number), None, Wait::Never), Ok(()));
@@ -155,7 +156,7 @@ fn a_batch_finds_a_worker_for_each_of_its_tasks() {
         let pool = Arc::new(Pool::<Number>::new(&Config::new(2, 2).unwrap()).unwrap());
         let workers = [0, 1].map(|me| {
             let pool = pool.clone();
-            spawn(move || pool.next_task(me).unwrap().job.0)
+            spawn(move || pool.next_task(me, &mut None).unwrap().0)
         });
         let job = |index| (Number(index as u64 + 1), None);
         let mut accepted = 0;
@@ -273,7 +274,7 @@ fn the_queue_keeps_every_item() {
         queue.close();
         assert!(queue.push(Number(3), None).is_err());
         taken.extend(std::iter::from_fn(|| take(&queue)));
-        assert!(matches!(queue.take(Taker::Worker), Taken::Drained));
+        assert!(matches!(queue.take(Taker::Worker, &mut None), Taken::Drained));
         taken.sort();
         let expected: Vec<_> = [(0, true), (1, pushed[0]), (2, pushed[1])]
             .into_iter()
@@ -304,7 +305,7 @@ fn the_queue_keeps_the_order() {
 }
 
 fn take(queue: &Queue<Number>) -> Option<u64> {
-    match queue.take(Taker::Worker) {
+    match queue.take(Taker::Worker, &mut None) {
         Taken::Task(task) => Some(task.job.0),
         Taken::Empty(_) | Taken::Drained => None,
     }
@@ -326,7 +327,7 @@ impl Door {
     }
 
     fn take(&self) -> Option<u64> {
-        match self.queue.take(Taker::Worker) {
+        match self.queue.take(Taker::Worker, &mut None) {
             Taken::Task(task) => {
                 if task.owes_release {
                     self.room.release_one();
@@ -348,7 +349,7 @@ impl Job for Number {
         false
     }
 
-    fn run(&self, _: Option<&()>, _: u32) -> i32 {
+    fn run(&self, _: Option<&mut ()>, _: u32) -> i32 {
         0
     }
 

@@ -44,7 +44,7 @@ impl Bounded for Queue<Plain> {
         self.push_quickly(Plain(item), None)
     }
     fn pop(&self) -> Option<Item> {
-        match self.take(Taker::Worker) {
+        match self.take(Taker::Worker, &mut None) {
             Taken::Task(task) => Some(task.job.0),
             _ => None,
         }
