@@ -39,6 +39,8 @@ fn header() {
         .with_src(format!("{root}/src/ffi/task.rs"))
         .with_src(format!("{root}/src/ffi/stats.rs"))
         .with_src(format!("{root}/src/ffi/pool.rs"))
+        .with_src(format!("{root}/src/ffi/submit.rs"))
+        .with_src(format!("{root}/src/ffi/ending.rs"))
         .with_src(format!("{root}/src/ffi/results.rs"))
         .with_src(format!("{root}/src/ffi/executor.rs"))
         .with_src(format!("{root}/src/ffi/manual.rs"))

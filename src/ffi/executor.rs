@@ -3,9 +3,10 @@
 use std::ffi::{c_int, c_void};
 
 use super::guard::guard;
-use super::pool::{on_pool, wp_pool, wp_submit_task};
+use super::pool::{on_pool, wp_pool};
 use super::sized::{self, Sized as SizedStruct};
 use super::status::WP_OK;
+use super::submit::wp_submit_task;
 use super::task::wp_task;
 
 /// How an executor takes a task: what wp_submit_task() does, with the executor's own `self`.

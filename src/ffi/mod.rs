@@ -11,6 +11,7 @@
 #![allow(non_camel_case_types, reason = "the names are C's")]
 #![allow(clippy::missing_safety_doc, reason = "the doc comment is the C contract: it says what must hold")]
 
+pub mod ending;
 pub mod executor;
 pub mod guard;
 pub mod limits;
@@ -21,5 +22,6 @@ pub mod results;
 pub mod sized;
 pub mod stats;
 pub mod status;
+pub mod submit;
 pub mod task;
 pub mod version;
