@@ -41,8 +41,9 @@ mod imp {
     pub use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
     pub use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard};
 
-    /// Who yields has waited for another thread's next step in vain a few times. Every order in which it waits still longer leads to
-    /// the same states, so none is explored: there is no end of them as soon as two threads wait.
+    /// Who yields has waited for another thread's next step in vain a few times. From there on this order is only run to its end,
+    /// and its branches are not explored: there is no end of them as soon as two threads wait. What is lost is what could happen
+    /// later in such an order; the same later events are explored behind shorter waits.
     pub fn yield_now() {
         loom::skip_branch();
         loom::thread::yield_now();
