@@ -12,8 +12,9 @@
  * error state, errno is not used and may change. A call that fails has done nothing, unless its text says otherwise.
  * Everything here is there since 0.1, unless its text says otherwise.
  *
- * One fate. Every accepted task ends exactly once: it ran, or it was discarded by a shutdown. Its `end` callback, if it
- * has one, is called exactly once with that outcome. A submit that returns an error accepted nothing.
+ * One fate. Every accepted task ends exactly once: it ran, or its group was cancelled, or its deadline passed before it started, or
+ * a shutdown discarded it. Its `end` callback, if it has one, is called exactly once with that outcome. A submit that returns an
+ * error accepted nothing.
  *
  * Threads. Every function may be called by any thread at any time, except where its text says otherwise; wp_destroy()
  * must be the last call on its pool. No function may be called in a signal handler.
@@ -25,10 +26,14 @@
  *     a submit with a timeout of 0      WP_OK      WP_ETIMEDOUT   WP_ECLOSED
  *     wp_submit(), longer timeouts      WP_OK      WP_EDEADLK     WP_ECLOSED
  *     wp_wait_idle(), wp_shutdown(), wp_shutdown_for(), wp_destroy(), wp_run(): WP_EDEADLK, whatever the timeout
+ *     wp_group_wait() for a group of the task that the callback belongs to, or one above that: WP_EDEADLK, whatever the timeout
+ *     wp_group_wait() for another group: runs that group's queued tasks; WP_EDEADLK when it would have to sleep
+ *     wp_group_create(), wp_group_cancel(), wp_group_release(), wp_group_status_get(): as everywhere, also for the own group
  *     a submit whose task names full results: WP_ERESULTS; if it would have to wait for them (WP_RESULTS_WAIT): WP_EDEADLK
  *     wp_stats_get(), wp_now(), calls on other pools and those without a pool: as everywhere
  *
- * The `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
+ * The `end` of a cancelled or expired task may be called on a thread that is not the pool's: inside it, these rules hold there. The
+ * `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
  * other's pool can deadlock; that is not detected. No callback is ever called with a lock of the library held.
  *
  * A callback must return: leaving it by longjmp or by ending its thread is undefined, and a C++ exception that leaves it
@@ -37,14 +42,15 @@
  * Signals. The workers block every asynchronous signal but SIGPROF, so signals are taken by the program's own threads.
  * No call returns early because of a signal.
  *
- * Fork. The workers stay in the parent. In the child each call on a pool or results made before returns WP_EFORKED at once, no task
- * ends there and no callback is called; wp_destroy() and wp_results_release() free the memory, and wp_now() still tells the time; new
+ * Fork. The workers stay in the parent. In the child each call on a pool, a group or results made before returns WP_EFORKED at once, no task
+ * ends there and no callback is called; wp_destroy(), wp_group_release() and wp_results_release() free the memory, and wp_now() still tells the time; new
  * pools can be made. A task that forks must exec or _exit in the child.
  *
- * Memory. A pool allocates when it is made (wp_footprint() tells how much) and never again; so do results.
+ * Memory. A pool allocates when it is made (wp_footprint() tells how much) and never again; so do groups and
+ * results.
  *
  * Time. Timeouts are relative, in nanoseconds, on a clock that the wall clock does not move; WP_FOREVER waits
- * without limit.
+ * without limit. Deadlines are instants on the pool's own clock, which wp_now() tells.
  *
  * Structs that cross begin with `size_t struct_size`, set by the caller through a WP_…_INIT macro or a wp_…_init()
  * function; 0 means "the default" in every other field.
@@ -75,9 +81,11 @@
 
 /** Initialisers: the defaults, and the size that tells which version of a struct the caller knows. */
 #define WP_OPTIONS_INIT { sizeof(wp_options), NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
-#define WP_TASK_INIT { sizeof(wp_task), NULL, NULL, NULL, NULL, NULL, 0 }
+#define WP_TASK_INIT { sizeof(wp_task), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+#define WP_GROUP_OPTIONS_INIT { sizeof(wp_group_options), NULL, 0, 0, 0 }
+#define WP_GROUP_STATUS_INIT { sizeof(wp_group_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 #define WP_EXECUTOR_INIT { sizeof(wp_executor), NULL, NULL, NULL }
-#define WP_STATS_INIT { sizeof(wp_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define WP_STATS_INIT { sizeof(wp_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define WP_SHUTDOWN_REPORT_INIT { sizeof(wp_shutdown_report), 0, 0, 0, 0 }
 #define WP_RESULTS_OPTIONS_INIT { sizeof(wp_results_options), NULL, 0, 0 }
 #define WP_RECORD_INIT { sizeof(wp_record), NULL, 0, 0, 0, 0, 0, 0, 0 }
@@ -127,8 +135,8 @@
 
 /**
  * The calling thread is inside a callback of this pool, and the call would have to wait for that very callback or
- * for the room that it takes up. Nothing was done: use wp_try_submit(), or make the call from another thread. The top of
- * this file has the table of what may be called there.
+ * for the room that it takes up. Nothing was done (wp_group_wait() may have run tasks of that group): use wp_try_submit(), or make
+ * the call from another thread. The top of this file has the table of what may be called there.
  */
 #define WP_EDEADLK -7
 
@@ -155,6 +163,11 @@
  * task that has not ended. Nothing was accepted: read with wp_results_next() or wp_results_drain(), then submit again.
  */
 #define WP_ERESULTS -11
+
+/**
+ * The task's group, or one that this stands in, has been cancelled. Nothing was accepted, and nothing of that group starts any more.
+ */
+#define WP_ECANCELLED -12
 
 /**
  * Wait without a limit of time.
@@ -228,12 +241,12 @@
 #define WP_FATE_RAN 1
 
 /**
- * The task was cancelled before it started. Reserved: no call of this version cancels single tasks.
+ * The task never ran: its group, or one that this stands in, was cancelled first.
  */
 #define WP_FATE_CANCELLED 2
 
 /**
- * The task's deadline passed before it started. Reserved: tasks of this version have no deadline.
+ * The task never ran: its deadline, or its group's, passed first.
  */
 #define WP_FATE_EXPIRED 3
 
@@ -243,9 +256,56 @@
 #define WP_FATE_DISCARDED 4
 
 /**
+ * `wp_group_options.on_error`: a task that fails (returns a status other than 0) changes nothing for the others.
+ */
+#define WP_ON_ERROR_GO_ON 0
+
+/**
+ * `wp_group_options.on_error`: the first task that fails cancels the group, as wp_group_cancel() would, after its `end`.
+ */
+#define WP_ON_ERROR_CANCEL 1
+
+/**
+ * wp_stop_reason(): go on.
+ */
+#define WP_STOP_NONE 0
+
+/**
+ * Somebody called wp_group_cancel() for the group, or for one that it stands in.
+ */
+#define WP_STOP_CANCELLED 1
+
+/**
+ * A task of the group, or of one that it stands in, has failed, and the group was made with WP_ON_ERROR_CANCEL.
+ */
+#define WP_STOP_FAILED 2
+
+/**
+ * The deadline has passed.
+ */
+#define WP_STOP_DEADLINE 3
+
+/**
+ * A shutdown with WP_SHUTDOWN_CANCEL has begun.
+ */
+#define WP_STOP_SHUTDOWN 4
+
+/**
+ * The bytes of `wp_group_status.label`.
+ */
+#define WP_LABEL_BYTES 32
+
+/**
  * What a running task may ask about itself. Valid inside that call of the task, on its thread, and nowhere else.
  */
 typedef struct wp_context wp_context;
+
+/**
+ * A scope over tasks of one pool: it counts them, so that they can be waited for and cancelled together; it may have a deadline, a
+ * limit of how many run at once, and stand inside another group. Tasks join by `wp_task.group`. Opaque; used through pointers
+ * only. Since 0.1.
+ */
+typedef struct wp_group wp_group;
 
 /**
  * A pool: a fixed number of threads and a queue of fixed size. Opaque; used through pointers only.
@@ -298,9 +358,11 @@ typedef struct wp_options {
      */
     uint32_t mode;
     /**
-     * Must be 0 (else WP_ENOTSUP).
+     * 1: one more thread, the timer (named like a worker behind the last). With it a task whose deadline has passed ends as
+     * WP_FATE_EXPIRED at once, on that thread, though all workers are busy. 0: its `end` is called when a worker comes to it, but
+     * it never runs either way. More: WP_EINVAL. In a manual pool there is no thread: wp_clock_advance() does what the timer does.
      */
-    uint32_t reserved;
+    uint32_t timers;
     /**
      * The stack of each worker in bytes, WP_STACK_MIN or more. Each gets at least this much: it is rounded up to whole
      * pages, and the C library may round further or hand out a bigger one that it has kept from an ended thread;
@@ -365,8 +427,8 @@ typedef struct wp_outcome {
 
 /**
  * Told once, and only once, how an accepted task ended; after that the library never touches `arg` again. It runs on
- * the worker that ran the task, or on the thread whose shutdown discarded it. `outcome` is valid during the call. It must
- * return as a wp_run_fn must.
+ * the worker that ran the task or found it cancelled or too late, on the thread whose wp_group_cancel(), shutdown or
+ * wp_clock_advance() ended it, or on the pool's timer. `outcome` is valid during the call. It must return as a wp_run_fn must.
  */
 typedef void (*wp_end_fn)(const struct wp_outcome *outcome, void *arg);
 
@@ -402,9 +464,23 @@ typedef struct wp_task {
      */
     struct wp_results *results;
     /**
+     * The group that the task joins, of the same pool; NULL: none. It must stay the caller's during the submit only: an open
+     * task keeps its group.
+     */
+    struct wp_group *group;
+    /**
+     * Must be NULL (else WP_ENOTSUP).
+     */
+    void *reserved_pointer;
+    /**
      * Comes back in the record; the library never looks at it.
      */
     uint64_t user_data;
+    /**
+     * An instant on the pool's own clock (wp_now()): a task that has not started by then never runs, its fate is WP_FATE_EXPIRED.
+     * One that runs sees it through its context. 0: none of its own. Its group's deadline counts too, whichever is first.
+     */
+    uint64_t deadline;
 } wp_task;
 
 /**
@@ -476,6 +552,12 @@ typedef struct wp_stats {
      */
     uint64_t running;
     /**
+     * Places of the queue whose task has left it out of turn (it was cancelled or expired, or run by a wp_group_wait() inside a task):
+     * such a place is free again when a worker comes to it. So `queued + passed_over` is at most `capacity`, and a full queue that
+     * has nothing queued explains itself.
+     */
+    uint64_t passed_over;
+    /**
      * Submits refused because the queue, or a task's results, were full (WP_EFULL, WP_ERESULTS, WP_ETIMEDOUT, WP_EDEADLK; not
      * WP_ECLOSED).
      */
@@ -526,6 +608,94 @@ typedef struct wp_shutdown_report {
  * exception that leaves it ends the process.
  */
 typedef void (*wp_run_fn)(void *arg);
+
+/**
+ * How to make a group. Start from WP_GROUP_OPTIONS_INIT or wp_group_options_init(); 0 means "the default" in every field. Sized
+ * like wp_options. Since 0.1.
+ */
+typedef struct wp_group_options {
+    /**
+     * sizeof(wp_group_options).
+     */
+    size_t struct_size;
+    /**
+     * The group, of the same pool, that this one stands in; NULL: none. What is said of that group's tasks holds for this one's
+     * too: they are waited for, cancelled, counted and limited with it, and its deadline is theirs. Each level costs each task a few
+     * nanoseconds.
+     */
+    struct wp_group *parent;
+    /**
+     * An instant on the pool's own clock (wp_now()), as `wp_task.deadline`, for all tasks of the group. 0: none.
+     */
+    uint64_t deadline;
+    /**
+     * WP_ON_ERROR_GO_ON or WP_ON_ERROR_CANCEL. Any other number: WP_EINVAL.
+     */
+    uint32_t on_error;
+    /**
+     * How many of the group's tasks may run at once; 1 makes it a serial queue, in the order of the submits. 0: no limit. At most
+     * WP_WORKERS_MAX. The others wait in the queue: they hold places there, so the pool's capacity stays true, but no worker,
+     * and no task of others waits behind them. Such groups are served in turn with each other, one task each, and with the rest of
+     * the queue. A task of a limited group costs more than another, and so do all submits while such a task waits.
+     */
+    uint32_t max_running;
+} wp_group_options;
+
+/**
+ * The figures of a group, those of the groups inside it included. They are read one after the other: a task that ends meanwhile
+ * may be missing, or appear twice. `struct_size` is as for wp_stats. Since 0.1.
+ */
+typedef struct wp_group_status {
+    /**
+     * sizeof(wp_group_status).
+     */
+    size_t struct_size;
+    /**
+     * 0.
+     */
+    size_t reserved;
+    /**
+     * Tasks that were accepted, or whose submit is under way, and that have not started.
+     */
+    uint64_t queued;
+    /**
+     * Tasks that run, or whose `end` runs.
+     */
+    uint64_t running;
+    /**
+     * Tasks that ran to their end, `end` included; so for the following, by fate.
+     */
+    uint64_t ran;
+    /**
+     * Of those that ran: tasks that returned a status other than 0.
+     */
+    uint64_t failed;
+    /**
+     * WP_FATE_CANCELLED.
+     */
+    uint64_t cancelled;
+    /**
+     * WP_FATE_EXPIRED.
+     */
+    uint64_t expired;
+    /**
+     * WP_FATE_DISCARDED.
+     */
+    uint64_t discarded;
+    /**
+     * Why the group's tasks should stop (WP_STOP_…), as wp_stop_reason() says; never WP_STOP_SHUTDOWN. WP_STOP_CANCELLED and
+     * WP_STOP_FAILED: the group is cancelled.
+     */
+    uint32_t stop;
+    /**
+     * The status that the first task that failed returned; 0 if none did.
+     */
+    int32_t first_status;
+    /**
+     * That task's label, cut to 31 bytes; empty if it had none.
+     */
+    char first_label[WP_LABEL_BYTES];
+} wp_group_status;
 
 /**
  * How to make results. Start from WP_RESULTS_OPTIONS_INIT or wp_results_options_init(); 0 means "the default" in
@@ -677,9 +847,37 @@ int wp_footprint(const struct wp_options *options,
 WP_API int wp_task_init(struct wp_task *task, size_t struct_size);
 
 /**
- * The index of the worker that runs this task, 0 to workers-1: for scratch space per worker. How many workers there are
- * is told by wp_stats_get() (`workers`). WP_NO_WORKER when the task runs on a thread that is not the pool's own, or
+ * Whether the task had better stop. It costs a few loads (with a deadline it reads the clock), so a loop may ask in each turn.
+ * What "stop" means is the task's own affair; nobody forces it.
+ *
+ * Returns 1: there is a reason, which wp_stop_reason() tells; 0: there is none, or `context` is NULL.
+ * Thread safety: only inside the task. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_should_stop(const struct wp_context *context);
+
+/**
+ * Why the task should stop: WP_STOP_…; of several the first of WP_STOP_CANCELLED or WP_STOP_FAILED (the nearest group's),
+ * WP_STOP_DEADLINE, WP_STOP_SHUTDOWN. WP_STOP_NONE: it should go on, or `context` is NULL.
+ *
+ * Thread safety: only inside the task. Blocks: never. Since 0.1.
+ */
+WP_API
+uint32_t wp_stop_reason(const struct wp_context *context);
+
+/**
+ * Nanoseconds until the task's deadline, or its group's, whichever is first; 0 once it has passed. WP_FOREVER: there is none, or
  * `context` is NULL.
+ *
+ * Thread safety: only inside the task. Blocks: never. Since 0.1.
+ */
+WP_API
+uint64_t wp_time_left(const struct wp_context *context);
+
+/**
+ * The index of the worker that runs this task, 0 to workers-1: for scratch space per worker. How many workers there are
+ * is told by wp_stats_get() (`workers`). WP_NO_WORKER if `context` is NULL. (A task that waits for a group may run tasks of
+ * that group on its own worker, inside the wait: they find its scratch space as it left it.)
  *
  * Thread safety: only inside the task. Blocks: never. Since 0.1.
  */
@@ -692,6 +890,15 @@ uint32_t wp_worker_index(const struct wp_context *context);
  * Thread safety: only inside the task. Blocks: never. Since 0.1.
  */
 WP_API const char *wp_label(const struct wp_context *context);
+
+/**
+ * The running task's group, so that it can submit more to it, or cancel it; NULL when it has none, or `context` is NULL. It stays
+ * there during the call of the task; who keeps it longer needs a reference (wp_group_retain()).
+ *
+ * Thread safety: only inside the task. Blocks: never. Since 0.1.
+ */
+WP_API
+struct wp_group *wp_context_group(const struct wp_context *context);
 
 /**
  * Fills a wp_stats with zeros and its size: what WP_STATS_INIT does, for languages without C macros.
@@ -788,8 +995,9 @@ int wp_submit_for(struct wp_pool *pool,
  * If the task names results, it has its place there before it is accepted. While they are full the answer is WP_ERESULTS at once;
  * if they were made with WP_RESULTS_WAIT, the call waits for a place, within the same timeout (0: WP_ERESULTS at once).
  *
- * Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: a field
- * is set that this version does not know; WP_ERESULTS; WP_ECLOSED: also if its results are closed; WP_EDEADLK: also if the
+ * Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, its `struct_size` is wrong, or its group is of another
+ * pool; WP_ENOTSUP: a field is set that this version does not know; WP_ECANCELLED: its group, or one that this stands in, has been
+ * cancelled, also while the call waited; WP_ERESULTS; WP_ECLOSED: also if its results are closed; WP_EDEADLK: also if the
  * call would have to wait for a place there; WP_EFORKED: also if its results were made before the fork. On any error `end` is not
  * called and no record comes.
  * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
@@ -813,8 +1021,8 @@ int wp_submit_task(struct wp_pool *pool,
  * untouched and still the caller's.
  *
  * Returns WP_OK: all are accepted (also when `count` is 0). Otherwise why the task behind those was refused, as wp_submit_task()
- * would say it: WP_ETIMEDOUT, WP_ERESULTS, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
- * is NULL, `tasks` is NULL and `count` is not 0, an element has no `run` or another `struct_size`, or the array can't be that
+ * would say it: WP_ETIMEDOUT, WP_ECANCELLED, WP_ERESULTS, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
+ * is NULL, `tasks` is NULL and `count` is not 0, an element has no `run`, another `struct_size` or a group of another pool, or the array can't be that
  * large; WP_ENOTSUP: as for wp_submit_task(), for any element.
  * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full. Allocates nothing.
  * Since 0.1.
@@ -883,7 +1091,8 @@ int wp_shutdown_for(struct wp_pool *pool,
 
 /**
  * Frees the pool. The last call on it: no other call on this pool may be in progress or follow, as with free(). A
- * pool that was not shut down is drained first, as by wp_shutdown(); after a successful shutdown this never waits.
+ * pool that was not shut down is drained first, as by wp_shutdown(); after a successful shutdown this never waits. Groups of
+ * the pool that are still held keep its memory, not its threads, until the last is given back.
  *
  * Returns WP_OK, also for NULL, which does nothing; WP_EDEADLK: inside a callback of this pool, nothing was done;
  * WP_EPANIC: the library found a fault of its own, and the memory is left alone. In the child of a fork it frees what
@@ -916,6 +1125,123 @@ int wp_stats_get(const struct wp_pool *pool,
  */
 WP_API
 uint64_t wp_now(const struct wp_pool *pool);
+
+/**
+ * Fills a wp_group_options with the defaults and its size: what WP_GROUP_OPTIONS_INIT does, for languages without C macros.
+ *
+ * Returns WP_OK; WP_EINVAL: `options` is NULL or `struct_size` can't be right (as for wp_options_init()).
+ * Thread safety: any thread. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_group_options_init(struct wp_group_options *options,
+                          size_t struct_size);
+
+/**
+ * Fills a wp_group_status with zeros and its size: what WP_GROUP_STATUS_INIT does, for languages without C macros.
+ *
+ * Returns WP_OK; WP_EINVAL: `status` is NULL or `struct_size` can't be right (as for wp_options_init()).
+ * Thread safety: any thread. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_group_status_init(struct wp_group_status *status,
+                         size_t struct_size);
+
+/**
+ * Tells how many bytes of memory wp_group_create() will ask for, in one piece, before anything is made. Nothing is allocated later.
+ *
+ * `options`: NULL means all defaults. `bytes`: receives the number; left alone on failure.
+ *
+ * Returns WP_OK; WP_EINVAL: `bytes` is NULL, or the options are what wp_group_create() refuses; WP_ENOTSUP: as there.
+ * Thread safety: any thread. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_group_footprint(const struct wp_group_options *options,
+                       uint64_t *bytes);
+
+/**
+ * Makes a group of this pool, and gives the caller the first reference on it.
+ *
+ * `options`: NULL means all defaults. `group`: receives the group; left alone on failure.
+ *
+ * Returns WP_OK; WP_EINVAL: `pool` or `group` is NULL, the parent is of another pool, a number is out of its range, `on_error` is
+ * unknown, `struct_size` is wrong; WP_ENOTSUP: a field is set that this version does not know; WP_ENOMEM; WP_EFORKED; WP_EPANIC.
+ * Thread safety: any thread, also inside a callback, also during and after a shutdown. Blocks: never. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_group_create(struct wp_pool *pool,
+                    const struct wp_group_options *options,
+                    struct wp_group **group);
+
+/**
+ * One reference more: the group lives until each has been given back by wp_group_release(). Whoever makes a call on a group has a
+ * reference during that call, his own or one that somebody keeps for him.
+ *
+ * Returns WP_OK; WP_EINVAL: `group` is NULL; WP_EFORKED.
+ * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_group_retain(struct wp_group *group);
+
+/**
+ * Gives a reference back; with the last one the memory is freed. Tasks that are open keep their group, and a group keeps the one that
+ * it stands in and its pool's memory; so this is safe at any time, also before the tasks have ended, and after wp_destroy().
+ *
+ * Returns WP_OK, also for NULL, which does nothing, and in the child of a fork (where the memory of groups that have open tasks in
+ * the parent is never freed).
+ * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_group_release(struct wp_group *group);
+
+/**
+ * Waits until the group has nothing to do: at some instant after the call began none of its tasks, or of the groups inside it, was
+ * queued, running, or in its `end`. Nothing that was submitted to it before that runs afterwards, so what those tasks used may be
+ * freed. Others may submit more meanwhile; who wants that to be the last cancels the group first.
+ *
+ * Inside a callback of the pool it can't sleep. There it runs the group's own queued tasks on the calling worker, one after the
+ * other, never others', and says WP_EDEADLK when none of them is left that it may run while some still run elsewhere. On a manual
+ * pool, outside its callbacks, it runs the pool's tasks in their order, until the group has nothing to do.
+ *
+ * Returns WP_OK; WP_ETIMEDOUT: not so within `timeout_ns` nanoseconds (0: only looks, also inside a callback; WP_FOREVER: no limit);
+ * WP_EINVAL: `group` is NULL; WP_EDEADLK: inside a callback of a task of that group (or of one inside it), whatever the timeout; or
+ * inside another callback of the pool, when it would have to sleep, or on a thread that is not a worker; on a manual pool: when
+ * another thread runs its tasks just then; WP_EFORKED; WP_EPANIC.
+ * Thread safety: any thread, several at once too, also after a shutdown. Blocks: up to the timeout; inside a callback, for as
+ * long as the tasks that it runs take. Allocates nothing. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_group_wait(struct wp_group *group,
+                  uint64_t timeout_ns);
+
+/**
+ * Cancels the group and all inside it, for good. From here on none of its tasks starts: those that are queued end with
+ * WP_FATE_CANCELLED, their `end` called on the calling thread before this returns (a task whose submit is not over yet may end
+ * a little later, on a worker; and if two calls cancel the same task at once, one of them ends it). Submits to it, also those
+ * that wait for room, get WP_ECANCELLED. Tasks that run go on; they see it by wp_should_stop(). wp_group_wait() tells when all is over.
+ *
+ * The places of cancelled tasks in the queue come back when a worker comes to them (`wp_stats.passed_over`).
+ *
+ * Returns WP_OK, also when it was cancelled before; WP_EINVAL: `group` is NULL; WP_EFORKED; WP_EPANIC.
+ * Thread safety: any thread, also inside a callback, also one of the group's own. Blocks: for the `end` callbacks that it calls.
+ * Allocates nothing. Since 0.1.
+ */
+WP_API
+int wp_group_cancel(struct wp_group *group);
+
+/**
+ * The group's figures now.
+ *
+ * `status`: its `struct_size` must be set (WP_GROUP_STATUS_INIT); at most that many bytes are written.
+ *
+ * Returns WP_OK; WP_EINVAL: `group` or `status` is NULL, or its `struct_size` is wrong; WP_EFORKED. On failure `*status` is left
+ * alone.
+ * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_group_status_get(const struct wp_group *group,
+                        struct wp_group_status *status);
 
 /**
  * Fills a wp_results_options with the defaults and its size: what WP_RESULTS_OPTIONS_INIT does, for languages without
@@ -1070,10 +1396,11 @@ int wp_pool_executor(struct wp_pool *pool,
 
 /**
  * Runs tasks of a manual pool (`mode` WP_MODE_MANUAL) on the calling thread: up to `max` of those that are queued, one after
- * the other, in the order in which they were accepted; also those that these tasks submit meanwhile. UINT64_MAX: until none is
- * queued. To the tasks the calling thread is worker 0.
+ * the other, in the order in which they were accepted (those of limited groups in turn with the others, one each); also those that
+ * these tasks submit meanwhile. UINT64_MAX: until none is queued. To the tasks the calling thread is worker 0.
  *
- * `*ran` (unless `ran` is NULL) is always written: how many tasks ran.
+ * `*ran` (unless `ran` is NULL) is always written: how many tasks ran. Tasks that are found cancelled or too late on the way end
+ * without being counted.
  *
  * Returns WP_OK, also when nothing was queued, and after a shutdown; WP_EINVAL: `pool` is NULL, or has threads of its own;
  * WP_EDEADLK: inside a callback of this pool, or another thread runs its tasks just now; WP_EFORKED; WP_EPANIC.
@@ -1087,10 +1414,11 @@ int wp_run(struct wp_pool *pool,
 
 /**
  * Moves the clock of a manual pool on by so many nanoseconds (it stops at the largest number). Nothing else moves it; it
- * begins at one second.
+ * begins at one second. If the pool was made with `timers`, the clock stops at the deadline of each queued task on the way: there
+ * the task's `end` is called, on the calling thread, with WP_FATE_EXPIRED, and wp_now() tells that very deadline.
  *
  * Returns WP_OK; WP_EINVAL: `pool` is NULL, or has threads of its own; WP_EFORKED; WP_EPANIC.
- * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ * Thread safety: any thread, also inside a callback. Blocks: for the `end` callbacks that it calls. Since 0.1.
  */
 WP_API
 WP_MUST_USE

@@ -9,6 +9,7 @@ mod imp {
     pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
     pub use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard};
     pub use std::thread::yield_now;
+    pub use std::thread_local;
 
     /// `std::cell::UnsafeCell` behind the model checker's interface.
     #[derive(Debug)]
@@ -40,6 +41,7 @@ mod imp {
     pub use loom::hint::spin_loop;
     pub use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
     pub use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard};
+    pub use loom::thread_local;
 
     /// Who yields has waited for another thread's next step in vain a few times. From there on this order is only run to its end,
     /// and its branches are not explored: there is no end of them as soon as two threads wait. What is lost is what could happen
@@ -58,7 +60,8 @@ mod imp {
 }
 
 pub use imp::{
-    AtomicBool, AtomicU32, AtomicU64, MutexGuard, Ordering, UnsafeCell, spin_loop, this_thread, yield_now,
+    AtomicBool, AtomicU32, AtomicU64, MutexGuard, Ordering, UnsafeCell, spin_loop, this_thread, thread_local,
+    yield_now,
 };
 
 use std::time::Duration;

@@ -9,7 +9,6 @@ use super::sized;
 use super::stats::{wp_shutdown_report, wp_stats};
 use super::status::{WP_EINVAL, WP_EPANIC, WP_OK};
 use crate::pool::{Error, Mode, Wait};
-use crate::sys::clock;
 
 /// Waits until the pool has nothing to do: at some instant after the call began no task was queued, running, or in its
 /// `end` callback. Others may submit meanwhile, and have new tasks running when the call returns.
@@ -87,7 +86,8 @@ pub unsafe extern "C" fn wp_shutdown_for(
 }
 
 /// Frees the pool. The last call on it: no other call on this pool may be in progress or follow, as with free(). A
-/// pool that was not shut down is drained first, as by wp_shutdown(); after a successful shutdown this never waits.
+/// pool that was not shut down is drained first, as by wp_shutdown(); after a successful shutdown this never waits. Groups of
+/// the pool that are still held keep its memory, not its threads, until the last is given back.
 ///
 /// Returns WP_OK, also for NULL, which does nothing; WP_EDEADLK: inside a callback of this pool, nothing was done;
 /// WP_EPANIC: the library found a fault of its own, and the memory is left alone. In the child of a fork it frees what
@@ -105,8 +105,8 @@ pub unsafe extern "C" fn wp_destroy(pool: *mut wp_pool) -> c_int {
                 return over;
             }
         }
-        // SAFETY: made by wp_create() as a slice of one; by the contract nobody else uses it, and no worker runs.
-        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(pool, 1)) });
+        // SAFETY: the caller's reference, and its last call; no thread of the pool runs.
+        unsafe { wp_pool::release(pool) };
         WP_OK
     })
 }
@@ -145,6 +145,6 @@ pub unsafe extern "C" fn wp_now(pool: *const wp_pool) -> u64 {
     // SAFETY: as documented.
     match unsafe { pool.as_ref() } {
         None => 0,
-        Some(pool) => pool.manual_clock().map_or_else(clock::now_ns, clock::Manual::now_ns),
+        Some(pool) => pool.core.now_ns(),
     }
 }

@@ -36,16 +36,40 @@ pub const WP_SHUTDOWN_CANCEL: u32 = 1;
 
 /// The task ran; `wp_outcome.status` is what it returned.
 pub const WP_FATE_RAN: u32 = 1;
-/// The task was cancelled before it started. Reserved: no call of this version cancels single tasks.
+/// The task never ran: its group, or one that this stands in, was cancelled first.
 pub const WP_FATE_CANCELLED: u32 = 2;
-/// The task's deadline passed before it started. Reserved: tasks of this version have no deadline.
+/// The task never ran: its deadline, or its group's, passed first.
 pub const WP_FATE_EXPIRED: u32 = 3;
 /// The task never ran: a shutdown with WP_SHUTDOWN_CANCEL came first.
 pub const WP_FATE_DISCARDED: u32 = 4;
 
+/// `wp_group_options.on_error`: a task that fails (returns a status other than 0) changes nothing for the others.
+pub const WP_ON_ERROR_GO_ON: u32 = 0;
+/// `wp_group_options.on_error`: the first task that fails cancels the group, as wp_group_cancel() would, after its `end`.
+pub const WP_ON_ERROR_CANCEL: u32 = 1;
+
+/// wp_stop_reason(): go on.
+pub const WP_STOP_NONE: u32 = 0;
+/// Somebody called wp_group_cancel() for the group, or for one that it stands in.
+pub const WP_STOP_CANCELLED: u32 = 1;
+/// A task of the group, or of one that it stands in, has failed, and the group was made with WP_ON_ERROR_CANCEL.
+pub const WP_STOP_FAILED: u32 = 2;
+/// The deadline has passed.
+pub const WP_STOP_DEADLINE: u32 = 3;
+/// A shutdown with WP_SHUTDOWN_CANCEL has begun.
+pub const WP_STOP_SHUTDOWN: u32 = 4;
+
+/// The bytes of `wp_group_status.label`.
+pub const WP_LABEL_BYTES: u32 = 32;
+
 const _: () = {
+    use crate::pool::group::{LABEL_BYTES, Stop};
     use crate::pool::{Fate, NO_WORKER, config};
     assert!(WP_CAPACITY_MAX == config::CAPACITY_MAX && WP_CAPACITY_DEFAULT == config::CAPACITY_DEFAULT);
     assert!(WP_WORKERS_MAX == config::WORKERS_MAX && WP_NO_WORKER == NO_WORKER);
     assert!(WP_FATE_RAN == Fate::Ran as u32 && WP_FATE_DISCARDED == Fate::Discarded as u32);
+    assert!(WP_FATE_CANCELLED == Fate::Cancelled as u32 && WP_FATE_EXPIRED == Fate::Expired as u32);
+    assert!(WP_STOP_CANCELLED == Stop::Cancelled as u32 && WP_STOP_FAILED == Stop::Failed as u32);
+    assert!(WP_STOP_DEADLINE == Stop::Deadline as u32 && WP_STOP_SHUTDOWN == Stop::Shutdown as u32);
+    assert!(WP_LABEL_BYTES as usize == LABEL_BYTES);
 };

@@ -11,8 +11,10 @@
 #![allow(non_camel_case_types, reason = "the names are C's")]
 #![allow(clippy::missing_safety_doc, reason = "the doc comment is the C contract: it says what must hold")]
 
+pub mod context;
 pub mod ending;
 pub mod executor;
+pub mod group;
 pub mod guard;
 pub mod limits;
 pub mod manual;

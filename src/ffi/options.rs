@@ -35,8 +35,10 @@ pub struct wp_options {
     /// WP_MODE_THREADS or WP_MODE_MANUAL. Any other number: WP_EINVAL. A manual pool starts no thread: `workers` must be 0 or 1,
     /// and what is said about threads below does not apply.
     pub mode: u32,
-    /// Must be 0 (else WP_ENOTSUP).
-    pub reserved: u32,
+    /// 1: one more thread, the timer (named like a worker behind the last). With it a task whose deadline has passed ends as
+    /// WP_FATE_EXPIRED at once, on that thread, though all workers are busy. 0: its `end` is called when a worker comes to it, but
+    /// it never runs either way. More: WP_EINVAL. In a manual pool there is no thread: wp_clock_advance() does what the timer does.
+    pub timers: u32,
     /// The stack of each worker in bytes, WP_STACK_MIN or more. Each gets at least this much: it is rounded up to whole
     /// pages, and the C library may round further or hand out a bigger one that it has kept from an ended thread;
     /// the thread-local variables may lie in it. 0: WP_STACK_DEFAULT.
@@ -117,7 +119,10 @@ pub(super) unsafe fn read(options: *const wp_options) -> Result<Settings, Error>
         WP_MODE_THREADS | WP_MODE_MANUAL => {}
         _ => return Err(Error::Invalid),
     }
-    if given.reserved != 0 || !given.reserved_pointer.is_null() {
+    if given.timers > 1 {
+        return Err(Error::Invalid);
+    }
+    if !given.reserved_pointer.is_null() {
         return Err(Error::Unsupported);
     }
     let stack_size = match given.stack_size {
@@ -134,7 +139,8 @@ pub(super) unsafe fn read(options: *const wp_options) -> Result<Settings, Error>
         config: match given.mode {
             WP_MODE_MANUAL => Config::manual(given.workers, given.capacity)?,
             _ => Config::new(given.workers, given.capacity)?,
-        },
+        }
+        .with_timer(given.timers != 0),
         stack_size: usize::try_from(stack_size).map_err(|_| Error::Invalid)?,
         name: crate::sys::thread::name_prefix(name),
         on_start: given.on_thread_start,

@@ -7,7 +7,8 @@ use super::options::{self, Settings, wp_options, wp_thread_fn};
 use super::status::{WP_EFORKED, WP_EINVAL, WP_OK};
 use super::task::Task;
 use crate::pool::{Config, Error, Mode, Pool, ThreadHooks, Wait};
-use crate::sys::{clock, fork, thread};
+use crate::sync::{AtomicU64, Ordering};
+use crate::sys::{fork, thread};
 
 /// A pool: a fixed number of threads and a queue of fixed size. Opaque; used through pointers only.
 pub struct wp_pool {
@@ -15,8 +16,8 @@ pub struct wp_pool {
     threads: Box<[thread::Seat]>,
     hooks: Hooks,
     pub(super) family: fork::Family,
-    /// Of a manual pool.
-    clock: Option<clock::Manual>,
+    /// The caller's, and one for each group.
+    references: AtomicU64,
 }
 
 struct Hooks {
@@ -63,26 +64,30 @@ impl wp_pool {
         threads.resize_with(settings.config.threads() as usize, thread::Seat::default);
         let hooks =
             Hooks { on_start: settings.on_start, on_stop: settings.on_stop, arg: settings.thread_arg };
-        let clock = settings.config.is_manual().then(clock::Manual::default);
         place.push(wp_pool {
             core: Pool::new(&settings.config)?,
             threads: threads.into(),
             hooks,
             family,
-            clock,
+            references: AtomicU64::new(1),
         });
         Ok(place.into())
     }
 
-    /// All workers, or none: what was begun is undone when one does not start.
+    /// All threads, or none: what was begun is undone when one does not start.
     fn start(&self, settings: &Settings) -> Result<(), Error> {
         for (index, seat) in self.threads.iter().enumerate() {
-            self.core.expect_worker();
+            let is_worker = index < self.core.config().workers() as usize;
+            if is_worker {
+                self.core.expect_worker();
+            }
             let how =
                 thread::How { name: &settings.name, index: index as u32, stack_size: settings.stack_size };
             // SAFETY: the pool stays where it is until join() has returned, see wp_create() and wp_destroy().
             if unsafe { seat.start(&how, enter, (&raw const *self).cast()) }.is_err() {
-                self.core.unexpect_worker();
+                if is_worker {
+                    self.core.unexpect_worker();
+                }
                 let _ = self.shutdown(Mode::Drain, Wait::Forever);
                 return Err(Error::Thread);
             }
@@ -94,12 +99,22 @@ impl wp_pool {
         self.core.shutdown(mode, wait, || self.threads.iter().for_each(thread::Seat::join))
     }
 
-    pub(super) fn manual_clock(&self) -> Option<&clock::Manual> {
-        self.clock.as_ref()
+    /// One reference more on the pool's memory, for who has one.
+    pub(super) fn retain(&self) {
+        self.references.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn step(&self, max: u64, ran: &mut u64) -> c_int {
-        code(self.core.step(max, ran))
+    /// Gives a reference back; the last one frees the memory.
+    ///
+    /// # Safety
+    /// The reference is the caller's, and no thread of the pool runs if it is the last.
+    pub(super) unsafe fn release(pool: *const wp_pool) {
+        // SAFETY: the caller's promise; the pool was made by wp_create() as a slice of one.
+        unsafe {
+            if (*pool).references.fetch_sub(1, Ordering::AcqRel) == 1 {
+                drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(pool.cast_mut(), 1)));
+            }
+        }
     }
 
     pub(super) fn fail(&self) {
@@ -111,13 +126,17 @@ pub(super) fn code(result: Result<(), Error>) -> c_int {
     result.map_or_else(c_int::from, |()| WP_OK)
 }
 
-/// The body of every worker thread.
+/// The body of every thread: the workers', then the timer's.
 fn enter(pool: *const (), index: u32) {
     // SAFETY: start() handed its own pool, which outlives the thread.
     let pool = unsafe { &*pool.cast::<wp_pool>() };
     // A C++ exception that leaves a task ends the process here, with the runtime's message.
     guard_pool(pool, || {
-        pool.core.work(index, &pool.hooks);
+        if index < pool.core.config().workers() {
+            pool.core.work(index, &pool.hooks);
+        } else {
+            pool.core.keep_time();
+        }
         WP_OK
     });
 }

@@ -2,12 +2,11 @@
 
 use std::ffi::{c_int, c_void};
 
-use super::guard::{guard, guard_pool};
+use super::guard::guard;
 use super::limits::{WP_CAPACITY_DEFAULT, WP_CAPACITY_MAX, WP_RESULTS_WAIT};
-use super::pool::{code, wp_pool};
+use super::pool::code;
 use super::sized::{self, Sized as SizedStruct};
 use super::status::{WP_EFORKED, WP_EINVAL, WP_OK};
-use super::task::{Task, wp_task};
 use crate::pool::results::{Results, WhenFull};
 use crate::pool::{Error, Wait};
 use crate::sys::fork;
@@ -127,38 +126,16 @@ pub(super) unsafe fn record(results: *const wp_results, record: wp_record) {
     }
 }
 
-/// A submit of a task that names results.
+/// What a submit needs of the results that a task names, if it names any.
 ///
 /// # Safety
-/// They are not NULL, and the caller has a reference.
-pub(super) unsafe fn submit(pool: &wp_pool, task: &wp_task, wait: Wait) -> c_int {
+/// NULL, or the caller has a reference.
+pub(super) unsafe fn core<'a>(results: *const wp_results) -> Result<Option<&'a Results<wp_record>>, Error> {
     // SAFETY: the caller's promise.
-    let results = unsafe { &*task.results };
-    if !pool.family.is_ours() || !results.family.is_ours() {
-        return WP_EFORKED;
+    match unsafe { results.as_ref() } {
+        Some(results) if !results.family.is_ours() => Err(Error::Forked),
+        results => Ok(results.map(|results| &results.core)),
     }
-    guard_pool(pool, || code(pool.core.submit_recorded(&results.core, || Task::full(task), wait)))
-}
-
-/// A submit of a batch, some of whose tasks name results.
-///
-/// # Safety
-/// The caller has a reference on each of them.
-pub(super) unsafe fn submit_batch(
-    pool: &wp_pool,
-    tasks: &sized::Array<wp_task>,
-    count: usize,
-    wait: Wait,
-    accepted: &mut usize,
-) -> c_int {
-    // SAFETY: NULL or, by the caller's promise, alive.
-    let results = |index: usize| unsafe { tasks.get(index).results.as_ref() };
-    if (0..count).filter_map(results).any(|results| !results.family.is_ours()) {
-        return WP_EFORKED;
-    }
-    let place = |index| results(index).map(|results| &results.core);
-    let task = |index| Task::full(&tasks.get(index));
-    code(pool.core.submit_recorded_batch(count, task, place, wait, accepted))
 }
 
 /// Results that are the caller's, for every call but release.

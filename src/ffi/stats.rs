@@ -46,6 +46,10 @@ pub struct wp_stats {
     pub queued: u64,
     /// Tasks that run, or whose `end` callback runs.
     pub running: u64,
+    /// Places of the queue whose task has left it out of turn (it was cancelled or expired, or run by a wp_group_wait() inside a task):
+    /// such a place is free again when a worker comes to it. So `queued + passed_over` is at most `capacity`, and a full queue that
+    /// has nothing queued explains itself.
+    pub passed_over: u64,
     /// Submits refused because the queue, or a task's results, were full (WP_EFULL, WP_ERESULTS, WP_ETIMEDOUT, WP_EDEADLK; not
     /// WP_ECLOSED).
     pub refused: u64,
@@ -115,11 +119,12 @@ impl wp_stats {
             accepted: snapshot.accepted,
             ran: snapshot.ran,
             failed: snapshot.failed,
-            cancelled: 0,
-            expired: 0,
+            cancelled: snapshot.cancelled,
+            expired: snapshot.expired,
             discarded: snapshot.discarded,
             queued: snapshot.queued(),
             running: snapshot.running(),
+            passed_over: snapshot.passed_over(),
             refused: snapshot.refused,
             waits: snapshot.waits,
             wait_ns: snapshot.wait_ns,

@@ -24,8 +24,8 @@ pub const WP_ETIMEDOUT: c_int = -5;
 /// come.
 pub const WP_ECLOSED: c_int = -6;
 /// The calling thread is inside a callback of this pool, and the call would have to wait for that very callback or
-/// for the room that it takes up. Nothing was done: use wp_try_submit(), or make the call from another thread. The top of
-/// this file has the table of what may be called there.
+/// for the room that it takes up. Nothing was done (wp_group_wait() may have run tasks of that group): use wp_try_submit(), or make
+/// the call from another thread. The top of this file has the table of what may be called there.
 pub const WP_EDEADLK: c_int = -7;
 /// The process forked after this pool was made, and this is the child: the workers live in the parent. Only
 /// wp_destroy() does anything to this pool here; make a new one.
@@ -39,6 +39,8 @@ pub const WP_ENOTSUP: c_int = -10;
 /// The results queue that the task names is full: each of its places holds a record that nobody has read, or belongs to a
 /// task that has not ended. Nothing was accepted: read with wp_results_next() or wp_results_drain(), then submit again.
 pub const WP_ERESULTS: c_int = -11;
+/// The task's group, or one that this stands in, has been cancelled. Nothing was accepted, and nothing of that group starts any more.
+pub const WP_ECANCELLED: c_int = -12;
 
 fn text(code: c_int) -> &'static std::ffi::CStr {
     match code {
@@ -54,6 +56,7 @@ fn text(code: c_int) -> &'static std::ffi::CStr {
         WP_EPANIC => c"a fault of the library itself: this pool is lost, please report it",
         WP_ENOTSUP => c"not supported by this version of the library: update it or clear the new fields",
         WP_ERESULTS => c"the results queue is full: read records, then submit again",
+        WP_ECANCELLED => c"the group is cancelled: it accepts no more tasks, make a new one",
         _ => c"unknown code: the header is newer than the library, or this is no code of it",
     }
 }
@@ -78,6 +81,7 @@ impl From<crate::pool::Error> for c_int {
             Error::Full => WP_EFULL,
             Error::ResultsFull => WP_ERESULTS,
             Error::TimedOut => WP_ETIMEDOUT,
+            Error::Cancelled => WP_ECANCELLED,
             Error::Closed => WP_ECLOSED,
             Error::Deadlock => WP_EDEADLK,
             Error::Panicked => WP_EPANIC,

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
+use super::group;
 use super::guard::guard_pool;
 use super::pool::{code, on_pool, wp_pool};
 use super::results;
@@ -24,6 +25,35 @@ impl wp_pool {
             return WP_OK;
         }
         self.submit_slowly(task, wait)
+    }
+
+    /// A task that names results, a group or a deadline.
+    ///
+    /// # Safety
+    /// The results and the group are NULL, or the caller has a reference.
+    unsafe fn submit_joined(&self, given: &wp_task, wait: Wait) -> c_int {
+        if !self.family.is_ours() {
+            return WP_EFORKED;
+        }
+        guard_pool(self, || {
+            // SAFETY: the caller's promise.
+            let (group, results) = unsafe {
+                if let Err(error) = group::check(given.group, self) {
+                    return error.into();
+                }
+                match results::core(given.results) {
+                    Ok(results) => (group::core(given.group).as_ref(), results),
+                    Err(error) => return error.into(),
+                }
+            };
+            code(match results {
+                Some(results) => self.core.submit_recorded(results, group, || Task::full(given), wait),
+                None => {
+                    let (job, detail) = Task::full(given);
+                    self.core.submit_slowly(job, detail, wait)
+                }
+            })
+        })
     }
 
     #[cold]
@@ -110,8 +140,9 @@ unsafe fn submit_plain(pool: *mut wp_pool, run: wp_run_fn, arg: *mut c_void, wai
 /// If the task names results, it has its place there before it is accepted. While they are full the answer is WP_ERESULTS at once;
 /// if they were made with WP_RESULTS_WAIT, the call waits for a place, within the same timeout (0: WP_ERESULTS at once).
 ///
-/// Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, or its `struct_size` is wrong; WP_ENOTSUP: a field
-/// is set that this version does not know; WP_ERESULTS; WP_ECLOSED: also if its results are closed; WP_EDEADLK: also if the
+/// Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, its `struct_size` is wrong, or its group is of another
+/// pool; WP_ENOTSUP: a field is set that this version does not know; WP_ECANCELLED: its group, or one that this stands in, has been
+/// cancelled, also while the call waited; WP_ERESULTS; WP_ECLOSED: also if its results are closed; WP_EDEADLK: also if the
 /// call would have to wait for a place there; WP_EFORKED: also if its results were made before the fork. On any error `end` is not
 /// called and no record comes.
 /// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
@@ -123,11 +154,11 @@ pub unsafe extern "C" fn wp_submit_task(pool: *mut wp_pool, task: *const wp_task
     match (unsafe { pool.as_ref() }, unsafe { task::read(task) }) {
         (None, _) => WP_EINVAL,
         (_, Err(error)) => error.into(),
-        (Some(pool), Ok(task)) if task.results.is_null() => {
+        (Some(pool), Ok(task)) if task.results.is_null() && !task::is_scoped(&task) => {
             pool.submit(|| Task::full(&task), Wait::for_ns(timeout_ns))
         }
-        // SAFETY: as documented, its results are the caller's.
-        (Some(pool), Ok(task)) => unsafe { results::submit(pool, &task, Wait::for_ns(timeout_ns)) },
+        // SAFETY: as documented, its results and its group are the caller's.
+        (Some(pool), Ok(task)) => unsafe { pool.submit_joined(&task, Wait::for_ns(timeout_ns)) },
     }
 }
 
@@ -142,8 +173,8 @@ pub unsafe extern "C" fn wp_submit_task(pool: *mut wp_pool, task: *const wp_task
 /// untouched and still the caller's.
 ///
 /// Returns WP_OK: all are accepted (also when `count` is 0). Otherwise why the task behind those was refused, as wp_submit_task()
-/// would say it: WP_ETIMEDOUT, WP_ERESULTS, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
-/// is NULL, `tasks` is NULL and `count` is not 0, an element has no `run` or another `struct_size`, or the array can't be that
+/// would say it: WP_ETIMEDOUT, WP_ECANCELLED, WP_ERESULTS, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
+/// is NULL, `tasks` is NULL and `count` is not 0, an element has no `run`, another `struct_size` or a group of another pool, or the array can't be that
 /// large; WP_ENOTSUP: as for wp_submit_task(), for any element.
 /// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full. Allocates nothing.
 /// Since 0.1.
@@ -165,19 +196,27 @@ pub unsafe extern "C" fn wp_submit_batch(
             if count == 0 {
                 return WP_OK;
             }
-            let (wait, has_results) = (Wait::for_ns(timeout_ns), Cell::new(false));
+            let (has_results, is_scoped) = (Cell::new(false), Cell::new(false));
             let check = |task: &wp_task| {
                 has_results.set(has_results.get() || !task.results.is_null());
+                is_scoped.set(is_scoped.get() || task::is_scoped(task));
                 task::check(task)
+                    .and_then(|()| group::check(task.group, pool))
+                    .and_then(|()| results::core(task.results).map(drop))
             };
-            match sized::Array::new(tasks, count, task_size, check) {
-                Err(error) => error.into(),
-                Ok(tasks) if has_results.get() => results::submit_batch(pool, &tasks, count, wait, counted),
-                Ok(tasks) => {
-                    let task = |index| Task::full(&tasks.get(index));
-                    code(pool.core.submit_batch(count, task, wait, counted))
-                }
-            }
+            let tasks = match sized::Array::new(tasks, count, task_size, check) {
+                Err(error) => return error.into(),
+                Ok(tasks) => tasks,
+            };
+            let task = |index| Task::full(&tasks.get(index));
+            // They were there when they were checked, and stay the caller's.
+            let place = |index| results::core(tasks.get(index).results).ok().flatten();
+            let wait = Wait::for_ns(timeout_ns);
+            code(match (is_scoped.get(), has_results.get()) {
+                (true, _) => pool.core.submit_each(count, task, place, wait, counted),
+                (false, true) => pool.core.submit_recorded_batch(count, task, place, wait, counted),
+                (false, false) => pool.core.submit_batch(count, task, wait, counted),
+            })
         })
     };
     if !accepted.is_null() {

@@ -1,12 +1,13 @@
-//! `wp_task`, `wp_context`, `wp_outcome`: what a task is in C, and how the core runs one.
+//! `wp_task`, `wp_outcome`: what a task is in C, and how the core runs one.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
+use super::context::wp_context;
+use super::group::{self, wp_group};
 use super::guard::guard;
-use super::limits::WP_NO_WORKER;
 use super::results::{self, wp_record, wp_results};
 use super::sized::{self, Sized as SizedStruct};
-use crate::pool::{Error, Fate, Job, Outcome};
+use crate::pool::{self, Error, Fate, Group, Job, NO_DEADLINE, Outcome, Pool};
 use crate::sys::clock;
 
 /// What a simple task does, with the `arg` of its submit. It must return (not exit the thread, not longjmp out); a C++
@@ -19,15 +20,9 @@ pub type wp_task_fn =
     Option<unsafe extern "C-unwind" fn(context: *mut wp_context, arg: *mut c_void) -> c_int>;
 
 /// Told once, and only once, how an accepted task ended; after that the library never touches `arg` again. It runs on
-/// the worker that ran the task, or on the thread whose shutdown discarded it. `outcome` is valid during the call. It must
-/// return as a wp_run_fn must.
+/// the worker that ran the task or found it cancelled or too late, on the thread whose wp_group_cancel(), shutdown or
+/// wp_clock_advance() ended it, or on the pool's timer. `outcome` is valid during the call. It must return as a wp_run_fn must.
 pub type wp_end_fn = Option<unsafe extern "C-unwind" fn(outcome: *const wp_outcome, arg: *mut c_void)>;
-
-/// What a running task may ask about itself. Valid inside that call of the task, on its thread, and nowhere else.
-pub struct wp_context {
-    worker: u32,
-    label: *const c_char,
-}
 
 /// How a task ended. The library makes it; fields may be added at its end, so ask `struct_size` before reading
 /// one that a later version brought. Since 0.1.
@@ -67,8 +62,16 @@ pub struct wp_task {
     /// Where a record of the accepted task goes when it has ended, whatever its fate; NULL: nowhere. It must stay the
     /// caller's during the submit only: the task holds a reference of its own.
     pub results: *mut wp_results,
+    /// The group that the task joins, of the same pool; NULL: none. It must stay the caller's during the submit only: an open
+    /// task keeps its group.
+    pub group: *mut wp_group,
+    /// Must be NULL (else WP_ENOTSUP).
+    pub reserved_pointer: *mut c_void,
     /// Comes back in the record; the library never looks at it.
     pub user_data: u64,
+    /// An instant on the pool's own clock (wp_now()): a task that has not started by then never runs, its fate is WP_FATE_EXPIRED.
+    /// One that runs sees it through its context. 0: none of its own. Its group's deadline counts too, whichever is first.
+    pub deadline: u64,
 }
 
 // SAFETY: made of integers, pointers and nullable function pointers: all zeros is a value of each.
@@ -82,26 +85,6 @@ unsafe impl SizedStruct for wp_task {}
 pub unsafe extern "C" fn wp_task_init(task: *mut wp_task, struct_size: usize) -> c_int {
     // SAFETY: the caller hands `struct_size` writable bytes, as documented.
     guard(|| unsafe { sized::init(task, struct_size) })
-}
-
-/// The index of the worker that runs this task, 0 to workers-1: for scratch space per worker. How many workers there are
-/// is told by wp_stats_get() (`workers`). WP_NO_WORKER when the task runs on a thread that is not the pool's own, or
-/// `context` is NULL.
-///
-/// Thread safety: only inside the task. Blocks: never. Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wp_worker_index(context: *const wp_context) -> u32 {
-    // SAFETY: NULL or the context of the task that calls, as documented.
-    unsafe { context.as_ref() }.map_or(WP_NO_WORKER, |context| context.worker)
-}
-
-/// The running task's label; NULL when it has none, or `context` is NULL.
-///
-/// Thread safety: only inside the task. Blocks: never. Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wp_label(context: *const wp_context) -> *const c_char {
-    // SAFETY: NULL or the context of the task that calls, as documented.
-    unsafe { context.as_ref() }.map_or(std::ptr::null(), |context| context.label)
 }
 
 /// A task as the core holds it. `Plain` is the whole of a wp_submit(); the rest of a full task is its `Detail`.
@@ -123,13 +106,14 @@ enum Code {
 #[derive(Clone, Copy)]
 pub(super) struct Detail {
     end: wp_end_fn,
-    label: *const c_char,
+    pub label: *const c_char,
     /// A reference and a reserved place, or NULL.
     results: *const wp_results,
     user_data: u64,
-    /// When it was submitted, and when a worker began it; only with results, so that the others read no clock.
+    /// When it was submitted; only with results, so that the others read no clock.
     submitted: u64,
-    began: u64,
+    pub group: *const Group,
+    pub deadline: u64,
 }
 
 // SAFETY: the pointers are the caller's, who by the header's contract lets any thread of the pool use them.
@@ -146,18 +130,23 @@ impl Task {
     pub fn full(given: &wp_task) -> (Task, Option<Detail>) {
         // The check has seen a `run`; who takes it away during the call gets a task that does nothing.
         let run = given.run.unwrap_or(nothing);
-        let is_bare = given.end.is_none() && given.label.is_null() && given.results.is_null();
+        let is_bare =
+            given.end.is_none() && given.label.is_null() && given.results.is_null() && !is_scoped(given);
         let (code, detail) = if is_bare {
             (Code::Bare(run), None)
         } else {
-            let submitted = if given.results.is_null() { 0 } else { clock::now_ns() };
+            // SAFETY: NULL, or during the submit the caller's.
+            let group = unsafe { group::core(given.group) };
+            // SAFETY: as above.
+            let latest = unsafe { group.as_ref() }.map_or(NO_DEADLINE, Group::deadline);
             let detail = Detail {
                 end: given.end,
                 label: given.label,
                 results: given.results,
                 user_data: given.user_data,
-                submitted,
-                began: 0,
+                submitted: if given.results.is_null() { 0 } else { clock::now_ns() },
+                group,
+                deadline: if given.deadline == 0 { latest } else { given.deadline.min(latest) },
             };
             (Code::Full(run), Some(detail))
         };
@@ -169,9 +158,15 @@ unsafe extern "C-unwind" fn nothing(_: *mut wp_context, _: *mut c_void) -> c_int
     0
 }
 
+/// Whether the task may end before a worker comes to it.
+pub(super) fn is_scoped(given: &wp_task) -> bool {
+    !given.group.is_null() || given.deadline != 0
+}
+
 pub(super) fn check(given: &wp_task) -> Result<(), Error> {
     match given {
         wp_task { run: None, .. } => Err(Error::Invalid),
+        wp_task { reserved_pointer, .. } if !reserved_pointer.is_null() => Err(Error::Unsupported),
         _ => Ok(()),
     }
 }
@@ -188,6 +183,26 @@ pub(super) unsafe fn read(task: *const wp_task) -> Result<wp_task, Error> {
     check(&given).map(|()| given)
 }
 
+impl pool::Detail for Detail {
+    fn group(&self) -> Option<&Group> {
+        // SAFETY: NULL, or there: during the submit by the caller's reference, then because the task is open in it.
+        unsafe { self.group.as_ref() }
+    }
+
+    fn deadline(&self) -> u64 {
+        self.deadline
+    }
+
+    fn label(&self) -> Option<&CStr> {
+        // SAFETY: NULL, or by the contract a string that lives until `end` has returned; nobody asks later.
+        (!self.label.is_null()).then(|| unsafe { CStr::from_ptr(self.label) })
+    }
+
+    fn is_timed(&self) -> bool {
+        !self.results.is_null()
+    }
+}
+
 impl Job for Task {
     type Detail = Detail;
 
@@ -195,18 +210,12 @@ impl Job for Task {
         matches!(self.code, Code::Full(_))
     }
 
-    fn run(&self, detail: Option<&mut Detail>, worker: u32) -> i32 {
+    fn run(&self, detail: Option<&Detail>, pool: &Pool<Task>, worker: u32) -> i32 {
         match self.code {
             // SAFETY: the caller of wp_submit() gave this function to be called with this argument.
             Code::Plain(run) => unsafe { run(self.arg) },
             Code::Bare(run) | Code::Full(run) => {
-                let label = detail.map_or(std::ptr::null(), |detail| {
-                    if !detail.results.is_null() {
-                        detail.began = clock::now_ns();
-                    }
-                    detail.label
-                });
-                let mut context = wp_context { worker, label };
+                let mut context = wp_context::new(pool, worker, detail);
                 // SAFETY: as above; the context outlives the call.
                 return unsafe { run(&mut context, self.arg) };
             }
@@ -214,8 +223,7 @@ impl Job for Task {
         0
     }
 
-    fn end(&self, detail: Option<&Detail>, outcome: Outcome) {
-        let Some(detail) = detail else { return };
+    fn end(&self, detail: &Detail, outcome: Outcome) {
         // Read before `end`, whose time is not the task's.
         let ended = if detail.results.is_null() { 0 } else { clock::now_ns() };
         if let Some(end) = detail.end {
@@ -231,7 +239,7 @@ impl Job for Task {
             unsafe { end(&outcome, self.arg) };
         }
         if !detail.results.is_null() {
-            let began = if outcome.fate == Fate::Ran { detail.began } else { ended };
+            let began = if outcome.fate == Fate::Ran { outcome.began } else { ended };
             let record = wp_record {
                 struct_size: size_of::<wp_record>(),
                 arg: self.arg,

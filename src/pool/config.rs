@@ -13,6 +13,7 @@ pub struct Config {
     workers: u32,
     capacity: u32,
     is_manual: bool,
+    has_timer: bool,
 }
 
 impl Config {
@@ -27,7 +28,7 @@ impl Config {
             asked => asked,
         };
         let capacity = if capacity == 0 { CAPACITY_DEFAULT } else { capacity };
-        Ok(Config { workers, capacity, is_manual: false })
+        Ok(Config { workers, capacity, is_manual: false, has_timer: false })
     }
 
     /// A pool without threads, whose callers are its one worker.
@@ -38,12 +39,22 @@ impl Config {
         Ok(Config { is_manual: true, ..Config::new(1, capacity)? })
     }
 
+    /// The same with a timer, or without.
+    pub fn with_timer(self, has_timer: bool) -> Config {
+        Config { has_timer, ..self }
+    }
+
+    pub fn has_timer(&self) -> bool {
+        self.has_timer
+    }
+
     pub fn is_manual(&self) -> bool {
         self.is_manual
     }
 
+    /// The workers' and the timer's.
     pub fn threads(&self) -> u32 {
-        if self.is_manual { 0 } else { self.workers }
+        if self.is_manual { 0 } else { self.workers + u32::from(self.has_timer) }
     }
 
     pub fn workers(&self) -> u32 {

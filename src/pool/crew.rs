@@ -44,11 +44,13 @@ pub(super) struct State {
     pub stage: Stage,
     /// A thread steps the pool (`manual`).
     pub is_stepped: bool,
+    /// Threads that end queued tasks out of turn (`scope`).
+    pub visitors: u32,
 }
 
 pub(super) struct Crew {
     state: Mutex<State>,
-    /// Signalled when `live`, `idle_seen`, `stage` or the discarder changes.
+    /// Signalled when `live`, `idle_seen`, `stage`, the discarder or the visitors change.
     pub changed: Condvar,
     pub workers: Box<[Worker]>,
     /// The thread that discards what is queued, else 0; set and unset under the lock. Exact for that thread itself.
@@ -81,6 +83,7 @@ impl Crew {
                 idle_seen: 0,
                 stage: Stage::Manned,
                 is_stepped: false,
+                visitors: 0,
             }),
             changed: Condvar::new(),
             workers: records.into(),
@@ -93,10 +96,16 @@ impl Crew {
         self.state.lock()
     }
 
-    /// Whether the calling thread, a number of [`crate::sync::this_thread`], is inside a callback of this pool (law L6).
+    /// Whether this thread, a number of [`crate::sync::this_thread`], is a worker or the discarder.
     pub fn has_inside(&self, thread: u64) -> bool {
         let is_it = |place: &AtomicU64| place.load(Ordering::Relaxed) == thread;
         is_it(&self.discarder) || self.workers.iter().any(|worker| is_it(&worker.thread))
+    }
+
+    /// The worker that the calling thread is.
+    pub fn worker_on(&self, thread: u64) -> Option<u32> {
+        let is_it = |worker: &Worker| worker.thread.load(Ordering::Relaxed) == thread;
+        self.workers.iter().position(is_it).map(|index| index as u32)
     }
 
     /// Puts a worker to sleep until it is woken, unless there is something to do: then it returns at once, with the duty that the

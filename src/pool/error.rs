@@ -11,6 +11,8 @@ pub enum Error {
     /// No free place in a queue of results.
     ResultsFull,
     TimedOut,
+    /// The task's group has been cancelled.
+    Cancelled,
     Closed,
     Deadlock,
     Forked,

@@ -27,8 +27,9 @@ use crate::sync::{Ordering, this_thread};
 const SEAT: u32 = 0;
 
 impl<J: Job> Pool<J> {
-    /// Runs up to `max` queued tasks on the calling thread. `ran` tells at any time how many.
-    pub fn step(&self, max: u64, ran: &mut u64) -> Result<(), Error> {
+    /// Runs up to `max` queued tasks on the calling thread. `ran` tells at any time how many; what is found cancelled or too late on
+    /// the way ends without counting. Returns whether anything was there.
+    pub fn step(&self, max: u64, ran: &mut u64) -> Result<bool, Error> {
         self.refuse_inside()?;
         self.refuse_failed()?;
         let worker = &self.crew.workers[SEAT as usize];
@@ -41,29 +42,33 @@ impl<J: Job> Pool<J> {
             worker.thread.store(this_thread(), Ordering::Relaxed);
         }
         let mut detail = None;
-        while *ran < max
-            && let Taken::Task(task) = self.queue.take(Taker::Worker, &mut detail)
-        {
-            self.perform(SEAT, &task.job, &mut detail);
-            *ran += 1;
+        let mut was_there = false;
+        while *ran < max {
+            match self.queue.take(Taker::Worker, &mut detail) {
+                Taken::Task(task) => {
+                    was_there = true;
+                    *ran += u64::from(self.perform(SEAT, worker, &task.job, &mut detail));
+                }
+                Taken::Empty(_) | Taken::Drained => break,
+            }
         }
         let mut state = self.crew.lock();
         worker.thread.store(0, Ordering::Relaxed);
         state.is_stepped = false;
         self.crew.changed.notify_all();
-        Ok(())
+        Ok(was_there)
     }
 
     /// Runs everything that is queued, and what that submits.
     pub(super) fn step_all(&self) -> Result<(), Error> {
-        self.step(u64::MAX, &mut 0)
+        self.step(u64::MAX, &mut 0).map(drop)
     }
 
     /// A push to a full queue: the tasks that are in its way run here and now.
     pub(super) fn push_stepping(&self, job: J, detail: Option<J::Detail>) -> Result<Pushed, Error> {
         loop {
             self.step(1, &mut 0)?;
-            match self.queue.push(job, detail) {
+            match self.push(job, detail) {
                 // Another thread was quicker; it, too, has made progress.
                 Err(Error::Full) => {}
                 pushed => return pushed,

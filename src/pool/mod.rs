@@ -45,27 +45,35 @@
 
 pub mod config;
 mod crew;
+mod elsewhere;
 mod error;
+pub mod group;
+mod inside;
 mod job;
+mod lanes;
 mod manual;
 mod parker;
 mod place;
 pub mod queue;
 pub mod results;
 pub mod room;
+mod scope;
 mod shutdown;
 mod stats;
+mod timer;
 mod wait;
 mod worker;
 
 pub use config::Config;
 pub use error::Error;
-pub use job::{Fate, Job, NO_WORKER, Outcome, ThreadHooks};
+pub use group::Group;
+pub use job::{Detail, Fate, Job, NO_DEADLINE, NO_WORKER, Outcome, ThreadHooks};
 pub use shutdown::Mode;
 pub use stats::{Report, Snapshot};
 pub use wait::Wait;
 
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sys::clock;
 
 /// How often a worker that finds nothing looks again before it sleeps, and only where another thread can run meanwhile. Long
 /// enough for who submits the next task as soon as it has the answer to the last; a longer look gained nothing and made the next
@@ -76,13 +84,17 @@ pub struct Pool<J: Job> {
     queue: queue::Queue<J>,
     crew: crew::Crew,
     room: room::Room,
-    /// Submitters that wait in queues of results.
-    elsewhere: place::Elsewhere,
-    /// Tasks that met the fate *discarded*.
+    elsewhere: elsewhere::Elsewhere,
+    timer: timer::Timer,
+    /// Tasks that met these fates.
+    cancelled: AtomicU64,
+    expired: AtomicU64,
     discarded: AtomicU64,
     /// Submits refused for want of room.
     refused: AtomicU64,
     failed: AtomicBool,
+    /// Of a manual pool.
+    clock: Option<clock::Manual>,
     config: Config,
     spins: u32,
 }
@@ -99,10 +111,14 @@ impl<J: Job> Pool<J> {
             queue: queue::Queue::new(config.capacity())?,
             crew: crew::Crew::new(config.workers())?,
             room: room::Room::new(),
-            elsewhere: place::Elsewhere::new(),
+            elsewhere: elsewhere::Elsewhere::new(),
+            timer: timer::Timer::new(config.has_timer()),
+            cancelled: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
             discarded: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             failed: AtomicBool::new(false),
+            clock: config.is_manual().then(clock::Manual::default),
             config: *config,
             spins: if cfg!(wp_loom) || crate::sys::cpus::usable() > 1 { SPINS } else { 0 },
         })
@@ -110,6 +126,15 @@ impl<J: Job> Pool<J> {
 
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The pool's own clock, which deadlines are on.
+    pub fn now_ns(&self) -> u64 {
+        self.clock.as_ref().map_or_else(clock::now_ns, clock::Manual::now_ns)
+    }
+
+    fn id(&self) -> *const () {
+        (&raw const *self).cast()
     }
 
     pub fn expect_worker(&self) {
@@ -123,10 +148,15 @@ impl<J: Job> Pool<J> {
 
     /// Accepts a task, or refuses it and has touched nothing (law L3). `detail` is given exactly when the job is detailed.
     pub fn submit(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
-        if self.submit_quickly(job, detail) { Ok(()) } else { self.submit_slowly(job, detail, wait) }
+        let is_scoped = detail.as_ref().is_some_and(Detail::is_scoped);
+        if !is_scoped && self.submit_quickly(job, detail) {
+            return Ok(());
+        }
+        self.submit_slowly(job, detail, wait)
     }
 
-    /// The same where there is room and nobody has to be woken; else false, and nothing has happened. It can't panic.
+    /// The same where there is room and nobody has to be woken; else false, and nothing has happened. It can't panic. Not for tasks
+    /// with a group or a deadline.
     #[inline(always)]
     pub fn submit_quickly(&self, job: J, detail: Option<J::Detail>) -> bool {
         self.queue.push_quickly(job, detail)
@@ -135,7 +165,7 @@ impl<J: Job> Pool<J> {
     /// The same in every other case.
     #[cold]
     pub fn submit_slowly(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
-        let pushed = match self.queue.push(job, detail) {
+        let pushed = match self.push(job, detail) {
             Err(Error::Full) => self.push_to_full(job, detail, wait, || wait.begin()),
             pushed => pushed,
         };
@@ -143,7 +173,7 @@ impl<J: Job> Pool<J> {
     }
 
     /// Accepts `count` tasks in order, or as many of them as it can before one is refused, and why. `accepted` tells at any
-    /// time how many.
+    /// time how many. Not for tasks with a group or a deadline.
     pub fn submit_batch(
         &self,
         count: usize,
@@ -182,9 +212,9 @@ impl<J: Job> Pool<J> {
         match wait {
             Wait::Never => Err(Error::Full),
             Wait::For(0) => Err(Error::TimedOut),
-            _ if self.crew.has_inside(crate::sync::this_thread()) => Err(Error::Deadlock),
+            _ if self.refuse_inside().is_err() => Err(Error::Deadlock),
             _ if self.config.is_manual() => self.push_stepping(job, detail),
-            _ => self.room.push(&self.queue, job, detail, begin()),
+            _ => self.room.push(&self.queue, || self.push(job, detail), begin()),
         }
     }
 

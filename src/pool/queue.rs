@@ -3,13 +3,14 @@
 //! # States
 //!
 //! `tail` and `head` are positions: a lap number and an index below the capacity, `lap * one_lap + index`, where
-//! `one_lap` is a power of two above the capacity. Above the position `tail` carries four flags and `head` two, so that a
+//! `one_lap` is a power of two above the capacity. Above the position `tail` carries six flags and `head` two, so that a
 //! submit or a take and the news that travel with it are one atomic step:
 //!
 //! - `CLOSED` (tail): no push succeeds any more. Never unset once set.
 //! - `ASLEEP` (tail): some worker sleeps. `LOOKING` (tail): some worker has found the queue empty and looks on: the next push is
 //!   its, and unsets the flag. `WAKING` (tail): a wake-up is on its way to a worker, or the worker it came to has not found a task
 //!   yet. A push that finds `ASLEEP` alone sets `WAKING` and owes the wake-up.
+//! - `SHARED` (tail): tasks in lanes have places too, so who pushes has to count (`sharing`). `READY` (tail): a lane has a task to run.
 //! - `WAITING` (head): a submitter waits for room, and none that was let go is on its way. A take that finds it, and
 //!   enough room, unsets it and owes one release.
 //! - `HALTED` (head): what is queued is for the discarder; workers get nothing any more. Never unset once set.
@@ -37,22 +38,31 @@
 
 #![allow(unsafe_code, reason = "a slot is written and read outside any lock")]
 
+mod batch;
+mod claims;
+mod sharing;
 mod waiting;
 
 pub use waiting::{Duty, Seen};
 
 use std::mem::MaybeUninit;
 
+use super::group::Group;
+use super::job::Detail;
+use super::lanes::Lanes;
 use super::{Error, Job};
 use crate::sync::{AtomicU64, Ordering, UnsafeCell, spin_loop, yield_now};
+use claims::Annex;
 
 const CLOSED: u64 = 1 << 63;
 const ASLEEP: u64 = 1 << 62;
 const LOOKING: u64 = 1 << 61;
 const WAKING: u64 = 1 << 60;
+const SHARED: u64 = 1 << 59;
+const READY: u64 = 1 << 58;
 const HALTED: u64 = 1 << 63;
 const WAITING: u64 = 1 << 62;
-const POSITION: u64 = WAKING - 1;
+const POSITION: u64 = READY - 1;
 
 /// Producers and consumers each have their own word: apart by two lines, since processors fetch lines in pairs.
 #[repr(align(128))]
@@ -67,8 +77,12 @@ pub struct Queue<J: Job> {
     tail: Apart<AtomicU64>,
     head: Apart<AtomicU64>,
     slots: Box<[Slot<J>]>,
-    /// The details of detailed jobs, beside the slot of the same index, under the same stamp.
-    details: Box<[UnsafeCell<MaybeUninit<J::Detail>>]>,
+    /// The details of detailed jobs, each beside the slot of the same index.
+    annexes: Box<[Annex<J::Detail>]>,
+    /// Tasks that were claimed out of turn, and slots of such that were passed over since.
+    gone: AtomicU64,
+    passed: AtomicU64,
+    lanes: Lanes<J>,
     one_lap: u64,
     /// How much room lets a waiting submitter go: all but a quarter, but four tasks are left to the workers meanwhile, or half
     /// of a small queue.
@@ -81,6 +95,7 @@ unsafe impl<J: Job> Sync for Queue<J> {}
 unsafe impl<J: Job> Send for Queue<J> {}
 
 /// A push went through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pushed {
     Quietly,
     /// … and its caller owes a sleeping worker a wake-up.
@@ -111,23 +126,27 @@ pub struct Task<J: Job> {
 impl<J: Job> Queue<J> {
     /// The heap bytes of a queue of this capacity.
     pub fn bytes(capacity: u32) -> u64 {
-        u64::from(capacity) * (size_of::<Slot<J>>() + size_of::<UnsafeCell<MaybeUninit<J::Detail>>>()) as u64
+        u64::from(capacity) * (size_of::<Slot<J>>() + size_of::<Annex<J::Detail>>()) as u64
+            + Lanes::<J>::bytes(capacity)
     }
 
     pub fn new(capacity: u32) -> Result<Self, Error> {
         let one_lap = (u64::from(capacity) + 1).next_power_of_two();
-        let (mut slots, mut details) = (Vec::new(), Vec::new());
+        let (mut slots, mut annexes) = (Vec::new(), Vec::new());
         slots.try_reserve_exact(capacity as usize).map_err(|_| Error::Memory)?;
-        details.try_reserve_exact(capacity as usize).map_err(|_| Error::Memory)?;
+        annexes.try_reserve_exact(capacity as usize).map_err(|_| Error::Memory)?;
         for index in 0..u64::from(capacity) {
             slots.push(Slot { stamp: AtomicU64::new(index), job: UnsafeCell::new(MaybeUninit::uninit()) });
-            details.push(UnsafeCell::new(MaybeUninit::uninit()));
+            annexes.push(Annex::new());
         }
         Ok(Queue {
             tail: Apart(AtomicU64::new(0)),
             head: Apart(AtomicU64::new(0)),
             slots: slots.into(),
-            details: details.into(),
+            annexes: annexes.into(),
+            gone: AtomicU64::new(0),
+            passed: AtomicU64::new(0),
+            lanes: Lanes::new(capacity)?,
             one_lap,
             enough_room: u64::from((capacity - (capacity / 4).max((capacity / 2).min(4))).min(256)),
         })
@@ -143,9 +162,9 @@ impl<J: Job> Queue<J> {
         unsafe { self.slots.get_unchecked(self.index(position)) }
     }
 
-    fn detail(&self, position: u64) -> &UnsafeCell<MaybeUninit<J::Detail>> {
-        // SAFETY: as above; there are as many details as slots.
-        unsafe { self.details.get_unchecked(self.index(position)) }
+    fn annex(&self, position: u64) -> &Annex<J::Detail> {
+        // SAFETY: as above; there are as many annexes as slots.
+        unsafe { self.annexes.get_unchecked(self.index(position)) }
     }
 
     fn next(&self, position: u64) -> u64 {
@@ -161,13 +180,22 @@ impl<J: Job> Queue<J> {
         (position / self.one_lap) * self.slots.len() as u64 + self.index(position) as u64
     }
 
-    /// Puts a job behind all others, or says why not and touches nothing. `detail` is given exactly when the job is detailed.
+    /// Puts a job behind all others, or into its lane, or says why not and touches nothing. `detail` is given exactly when the job
+    /// is detailed.
     pub fn push(&self, job: J, detail: Option<J::Detail>) -> Result<Pushed, Error> {
+        if let Some(detail) = detail
+            && let Some(lane) = detail.group().and_then(Group::lane)
+        {
+            return self.push_to_lane(lane, job, detail);
+        }
         let mut tail = self.tail.0.load(Ordering::Relaxed);
         let mut pause = Pause::new();
         loop {
             if tail & CLOSED != 0 {
                 return Err(Error::Closed);
+            }
+            if tail & SHARED != 0 {
+                return self.push_counted(job, detail);
             }
             let stamp = self.slot(tail & POSITION).stamp.load(Ordering::Acquire);
             if stamp != tail & POSITION {
@@ -188,7 +216,7 @@ impl<J: Job> Queue<J> {
     #[inline(always)]
     pub fn push_quickly(&self, job: J, detail: Option<J::Detail>) -> bool {
         let mut tail = self.tail.0.load(Ordering::Relaxed);
-        while tail & CLOSED == 0
+        while tail & (CLOSED | SHARED) == 0
             && !waiting::owes_wake(tail)
             && self.slot(tail & POSITION).stamp.load(Ordering::Acquire) == tail & POSITION
         {
@@ -203,51 +231,6 @@ impl<J: Job> Queue<J> {
         false
     }
 
-    /// As many of these jobs as there are free slots for, in one step: how many, at least one unless it is an error.
-    pub fn push_batch(
-        &self,
-        count: usize,
-        job: impl Fn(usize) -> (J, Option<J::Detail>),
-    ) -> Result<(usize, Pushed), Error> {
-        let mut tail = self.tail.0.load(Ordering::Relaxed);
-        let mut pause = Pause::new();
-        loop {
-            if tail & CLOSED != 0 {
-                return Err(Error::Closed);
-            }
-            let first = tail & POSITION;
-            let (mut end, mut free) = (first, 0);
-            while free < count.min(self.slots.len()) {
-                let stamp = self.slot(end).stamp.load(Ordering::Acquire);
-                if stamp != end {
-                    if free == 0 {
-                        tail = self.look_again(first, stamp, &mut pause)?;
-                    }
-                    break;
-                }
-                end = self.next(end);
-                free += 1;
-            }
-            if free == 0 {
-                continue;
-            }
-            // One that looks takes one task; for the others somebody has to be woken, who wakes the next in turn.
-            let owes_wake = waiting::owes_wake(if free > 1 { tail & !LOOKING } else { tail });
-            match self.claim_to(tail, end, owes_wake) {
-                Ok(()) => {
-                    let mut position = first;
-                    for index in 0..free {
-                        let (job, detail) = job(index);
-                        self.fill(position, job, detail);
-                        position = self.next(position);
-                    }
-                    return Ok((free, if owes_wake { Pushed::OwingWake } else { Pushed::Quietly }));
-                }
-                Err(now) => tail = now,
-            }
-        }
-    }
-
     /// Moves the tail, as it was read, over a slot that is free; or returns the tail as it is now.
     #[inline(always)]
     fn claim(&self, tail: u64) -> Result<(), u64> {
@@ -256,8 +239,8 @@ impl<J: Job> Queue<J> {
 
     #[inline(always)]
     fn claim_to(&self, tail: u64, end: u64, owes_wake: bool) -> Result<(), u64> {
-        let waking = if owes_wake { WAKING } else { tail & WAKING };
-        let next = end | (tail & ASLEEP) | waking;
+        let waking = if owes_wake { WAKING } else { 0 };
+        let next = end | (tail & !(POSITION | LOOKING)) | waking;
         self.tail.0.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Relaxed).map(drop)
     }
 
@@ -267,8 +250,15 @@ impl<J: Job> Queue<J> {
         // SAFETY: the slot is this thread's between the claim and the stamp (Q2).
         slot.job.with_mut(|place| unsafe { (*place).write(job) });
         if let Some(detail) = detail {
+            let annex = self.annex(position);
             // SAFETY: as above.
-            self.detail(position).with_mut(|place| unsafe { (*place).write(detail) });
+            annex.detail.with_mut(|place| unsafe { (*place).write(detail) });
+            if detail.is_scoped() {
+                if let Some(group) = detail.group() {
+                    group.reach(position);
+                }
+                annex.offer(position);
+            }
         }
         slot.stamp.store(position + 1, Ordering::Release);
     }
@@ -288,9 +278,16 @@ impl<J: Job> Queue<J> {
     }
 
     /// Takes the job that waited longest, and its detail, if it has one, into `detail`, which is `None` before: so a job without one does
-    /// not pay for its size.
+    /// not pay for its size. A detailed job without one has left out of turn, and only its place came back. A worker gets one of a lane and one of the ring in turn, while there are both.
     #[inline(always)]
     pub fn take(&self, by: Taker, detail: &mut Option<J::Detail>) -> Taken<J> {
+        if by == Taker::Worker
+            && self.lanes.looks_ready()
+            && self.lanes.is_their_turn()
+            && let Some(task) = self.take_from_lane(detail)
+        {
+            return Taken::Task(task);
+        }
         let mut head = self.head.0.load(Ordering::Relaxed);
         let mut pause = Pause::new();
         loop {
@@ -315,9 +312,7 @@ impl<J: Job> Queue<J> {
                         // it is filled.
                         let job = slot.job.with(|place| unsafe { (*place).assume_init() });
                         if job.is_detailed() {
-                            // SAFETY: as above; a detailed job was pushed with its detail.
-                            *detail =
-                                Some(self.detail(position).with(|place| unsafe { (*place).assume_init() }));
+                            *detail = self.take_detail(position);
                         }
                         slot.stamp.store(position + self.one_lap, Ordering::Release);
                         return Taken::Task(Task { job, owes_release });
@@ -328,6 +323,12 @@ impl<J: Job> Queue<J> {
                 // Free, or its taker of the lap before is just about to free it.
                 let tail = self.tail.0.load(Ordering::Acquire);
                 if tail & POSITION == position {
+                    if by == Taker::Worker
+                        && tail & READY != 0
+                        && let Some(task) = self.take_from_lane(detail)
+                    {
+                        return Taken::Task(task);
+                    }
                     return if tail & CLOSED != 0 { Taken::Drained } else { Taken::Empty(Seen(tail)) };
                 }
                 // Accepted but not written yet, or head has moved on.
@@ -350,16 +351,25 @@ impl<J: Job> Queue<J> {
         self.head.0.fetch_or(HALTED, Ordering::AcqRel);
     }
 
+    pub fn is_halted(&self) -> bool {
+        self.head.0.load(Ordering::Acquire) & HALTED != 0
+    }
+
     pub fn is_closed(&self) -> bool {
         self.tail.0.load(Ordering::Acquire) & CLOSED != 0
     }
 
-    /// Jobs accepted since the beginning. Exact when read.
+    /// Jobs accepted since the beginning, those in lanes too.
     pub fn accepted(&self) -> u64 {
+        self.pushed() + self.lanes.accepted()
+    }
+
+    /// Positions that a push has passed since the beginning. Exact when read.
+    pub fn pushed(&self) -> u64 {
         self.count(self.tail.0.load(Ordering::Acquire) & POSITION)
     }
 
-    /// Jobs taken since the beginning. Exact when read.
+    /// Positions that a take has passed since the beginning. Exact when read.
     pub fn taken(&self) -> u64 {
         self.count(self.head.0.load(Ordering::Acquire) & POSITION)
     }

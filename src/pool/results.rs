@@ -179,19 +179,19 @@ impl<R: Copy + Send> Results<R> {
         Ok(())
     }
 
-    /// The same, but waits for a free place: until the deadline (`TimedOut`), or until the submitter's pool refuses it (`Closed`),
-    /// which then calls [`Results::rouse`].
+    /// The same, but waits for a free place: until the deadline (`TimedOut`), or until the submitter's pool refuses it, which
+    /// then calls [`Results::rouse`].
     pub(super) fn reserve_until(
         &self,
         deadline: Deadline,
-        is_refused: impl Fn() -> bool,
+        refusal: impl Fn() -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut state = self.state.lock();
         let result = loop {
             // Asked before the last try: a place that came free before the deadline is never missed.
             let left = deadline.left();
-            if is_refused() {
-                break Err(Error::Closed);
+            if let Err(refused) = refusal() {
+                break Err(refused);
             }
             match self.try_reserve(&mut state) {
                 Err(Error::ResultsFull) if left.is_some_and(|left| left.is_zero()) => {

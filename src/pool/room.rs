@@ -139,8 +139,7 @@ impl Room {
     pub fn push<J: Job>(
         &self,
         queue: &Queue<J>,
-        job: J,
-        detail: Option<J::Detail>,
+        push: impl Fn() -> Result<Pushed, Error>,
         deadline: Deadline,
     ) -> Result<Pushed, Error> {
         let began = clock::now_ns();
@@ -156,7 +155,7 @@ impl Room {
             // Asked before the last try: room that came before the deadline is never missed.
             let is_over = deadline.is_over();
             if shall_try || is_over {
-                match queue.push(job, detail) {
+                match push() {
                     Err(Error::Full) if is_over => break Err(Error::TimedOut),
                     Err(Error::Full) => {}
                     result => break result,

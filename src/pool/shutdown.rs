@@ -4,7 +4,7 @@
 
 use super::crew::{Stage, State};
 use super::queue::{Taken, Taker};
-use super::{Error, Fate, Job, NO_WORKER, Outcome, Pool, Report, Wait};
+use super::{Error, Fate, Job, Pool, Report, Wait, inside};
 use crate::sync::{Ordering, this_thread};
 
 /// What becomes of the tasks that are queued when a shutdown begins.
@@ -46,15 +46,19 @@ impl<J: Job> Pool<J> {
         }
         state.stage = Stage::Joining;
         drop(state);
+        self.timer.stop();
         join();
         self.crew.lock().stage = Stage::Over;
         self.crew.changed.notify_all();
         Ok(())
     }
 
-    /// Nobody is left who runs or discards a task.
+    /// Nobody is left who runs or ends a task.
     fn is_deserted(&self, state: &State) -> bool {
-        state.live == 0 && !state.is_stepped && self.crew.discarder.load(Ordering::Relaxed) == 0
+        state.live == 0
+            && state.visitors == 0
+            && !state.is_stepped
+            && self.crew.discarder.load(Ordering::Relaxed) == 0
     }
 
     fn stage(&self) -> Stage {
@@ -83,19 +87,23 @@ impl<J: Job> Pool<J> {
         self.queue.halt();
         let mut detail = None;
         while let Taken::Task(task) = self.queue.take(Taker::Discarder, &mut detail) {
-            if detail.is_some() {
-                let outcome = Outcome { fate: Fate::Discarded, status: 0, worker: NO_WORKER };
-                task.job.end(detail.as_ref(), outcome);
-                detail = None;
+            // Else it has left out of turn.
+            if detail.is_some() || !task.job.is_detailed() {
+                self.end_unrun(Fate::Discarded, &task.job, detail.take().as_ref());
             }
-            self.discarded.fetch_add(1, Ordering::Release);
         }
+        self.discard_lanes();
         let mut state = self.crew.lock();
         self.crew.discarder.store(0, Ordering::Relaxed);
+        self.note_quiet(&mut state);
+        self.crew.changed.notify_all();
+    }
+
+    /// Somebody has ended tasks.
+    pub(super) fn note_quiet(&self, state: &mut State) {
         if state.idle_waiters > 0 && self.is_quiet() {
             state.idle_seen += 1;
         }
-        self.crew.changed.notify_all();
     }
 
     /// Waits until, at some instant after the call began, no task was queued, running or in its `end`.
@@ -158,6 +166,7 @@ impl<J: Job> Pool<J> {
 
     /// Law L6.
     pub(super) fn refuse_inside(&self) -> Result<(), Error> {
-        if self.crew.has_inside(this_thread()) { Err(Error::Deadlock) } else { Ok(()) }
+        let is_inside = self.crew.has_inside(this_thread()) || inside::is_inside(self.id());
+        if is_inside { Err(Error::Deadlock) } else { Ok(()) }
     }
 }

@@ -1,12 +1,16 @@
 //! The figures (law L2).
 //!
-//! A snapshot reads what ended, then what was taken, then what was accepted. Each task raises these in the opposite order, so the
-//! differences are never negative. What is taken and has not ended is running.
+//! A snapshot reads what ended, then what left the queue, then what was accepted. Each task raises these in the opposite order, so the
+//! differences are never negative. What is not queued any more and has not ended is running.
+//!
+//! A task may leave the queue out of turn (`queue::claims`): then its place stays behind, passed over later, and is not counted as
+//! queued meanwhile. While such things move, `queued` may be off by what moved; it is kept within what is open, so that the
+//! identity of law L2 holds whatever the reads interleave with.
 
 #![forbid(unsafe_code)]
 
 use super::{Job, Pool};
-use crate::sync::Ordering;
+use crate::sync::{AtomicU64, Ordering};
 
 /// How often a snapshot is read again in the hope of an instant in which nothing moves.
 const TRIES: u32 = 3;
@@ -19,9 +23,14 @@ pub struct Snapshot {
     pub exact: bool,
     pub closed: bool,
     pub accepted: u64,
-    pub taken: u64,
+    /// Places in use: of queued tasks, and of those that left out of turn.
+    pub places: u64,
+    /// Of these, of tasks that left out of turn.
+    pub gone: u64,
     pub ran: u64,
     pub failed: u64,
+    pub cancelled: u64,
+    pub expired: u64,
     pub discarded: u64,
     pub refused: u64,
     pub waits: u64,
@@ -38,12 +47,21 @@ pub struct Report {
 }
 
 impl Snapshot {
+    fn open(&self) -> u64 {
+        self.accepted - self.ran - self.cancelled - self.expired - self.discarded
+    }
+
     pub fn queued(&self) -> u64 {
-        self.accepted - self.taken
+        self.places.saturating_sub(self.gone).min(self.open())
     }
 
     pub fn running(&self) -> u64 {
-        self.taken - self.ran - self.discarded
+        self.open() - self.queued()
+    }
+
+    /// Places whose tasks left out of turn.
+    pub fn passed_over(&self) -> u64 {
+        self.gone.min(self.places)
     }
 }
 
@@ -52,7 +70,10 @@ impl<J: Job> Pool<J> {
         let mut snapshot = self.glance();
         for _ in 0..TRIES {
             let again = self.glance();
-            let counts = |of: &Snapshot| (of.accepted, of.taken, of.ran, of.discarded, of.closed);
+            let counts = |of: &Snapshot| {
+                let fates = (of.ran, of.cancelled, of.expired, of.discarded);
+                (of.accepted, of.places, of.gone, fates, of.closed)
+            };
             // Equal at both ends, and counters only grow: they stood still in between.
             snapshot.exact = counts(&snapshot) == counts(&again);
             if snapshot.exact {
@@ -72,8 +93,11 @@ impl<J: Job> Pool<J> {
             // Read after `ran`, so it may run ahead of it.
             failed += worker.failed.load(Ordering::Acquire).min(ran_here);
         }
-        let discarded = self.discarded.load(Ordering::Acquire);
-        let taken = self.queue.taken();
+        let read = |counter: &AtomicU64| counter.load(Ordering::Acquire);
+        let (cancelled, expired, discarded) =
+            (read(&self.cancelled), read(&self.expired), read(&self.discarded));
+        let gone = self.queue.gone();
+        let taken = self.queue.taken() + self.queue.lanes().taken();
         let accepted = self.queue.accepted();
         let (room, elsewhere) = (self.room.figures(), self.elsewhere.figures());
         Snapshot {
@@ -82,9 +106,12 @@ impl<J: Job> Pool<J> {
             exact: false,
             closed: self.queue.is_closed(),
             accepted,
-            taken,
+            places: accepted - taken,
+            gone,
             ran,
             failed,
+            cancelled,
+            expired,
             discarded,
             refused: self.refused.load(Ordering::Relaxed),
             waits: room.0 + elsewhere.0,
@@ -97,7 +124,8 @@ impl<J: Job> Pool<J> {
     /// was accepted until then.
     pub(super) fn is_quiet(&self) -> bool {
         let ran: u64 = self.crew.workers.iter().map(|worker| worker.ran.load(Ordering::Acquire)).sum();
-        let ended = ran + self.discarded.load(Ordering::Acquire);
+        let unrun = [&self.cancelled, &self.expired, &self.discarded].map(|of| of.load(Ordering::Acquire));
+        let ended = ran + unrun.iter().sum::<u64>();
         ended == self.queue.accepted()
     }
 }

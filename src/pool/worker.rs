@@ -2,9 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use super::queue::{Duty, Taken, Taker};
+use super::crew::Worker;
+use super::job::Detail;
+use super::queue::{Duty, Seen, Taken, Taker};
 use super::{Fate, Job, Outcome, Pool, ThreadHooks};
 use crate::sync::{Ordering, spin_loop, this_thread};
+use crate::sys::clock;
 
 impl<J: Job> Pool<J> {
     /// The whole life of the worker `me`. Called once for each worker, each on a thread of its own.
@@ -14,7 +17,7 @@ impl<J: Job> Pool<J> {
         hooks.started(me);
         let mut detail = None;
         while let Some(job) = self.next_task(me, &mut detail) {
-            self.perform(me, &job, &mut detail);
+            let _ = self.perform(me, worker, &job, &mut detail);
         }
         hooks.stopping(me);
         worker.thread.store(0, Ordering::Relaxed);
@@ -38,18 +41,24 @@ impl<J: Job> Pool<J> {
                     return Some(task.job);
                 }
                 Taken::Drained => return None,
-                Taken::Empty(seen) => {
-                    // One that looks is enough.
-                    if has_lingered || seen.has_looker() || !self.may_linger() {
-                        duty = self.crew.sleep(me, &self.queue, duty, || self.is_quiet());
-                        has_lingered = false;
-                    } else if let Some(looking) = self.queue.begin_looking(seen, duty) {
-                        duty = looking;
-                        self.linger();
-                        has_lingered = true;
-                    }
-                }
+                Taken::Empty(seen) => (duty, has_lingered) = self.find_nothing(me, seen, duty, has_lingered),
             }
+        }
+    }
+
+    /// Looks on for a while, or sleeps. Returns the duty, and whether it has just looked.
+    #[inline(never)]
+    fn find_nothing(&self, me: u32, seen: Seen, duty: Duty, has_lingered: bool) -> (Duty, bool) {
+        // One that looks is enough.
+        if has_lingered || seen.has_looker() || !self.may_linger() {
+            return (self.crew.sleep(me, &self.queue, duty, || self.is_quiet()), false);
+        }
+        match self.queue.begin_looking(seen, duty) {
+            Some(looking) => {
+                self.linger();
+                (looking, true)
+            }
+            None => (duty, false),
         }
     }
 
@@ -68,17 +77,43 @@ impl<J: Job> Pool<J> {
     }
 
     #[inline(always)]
-    pub(super) fn perform(&self, me: u32, job: &J, detail: &mut Option<J::Detail>) {
-        let status = job.run(detail.as_mut(), me);
-        if job.is_detailed() {
-            job.end(detail.as_ref(), Outcome { fate: Fate::Ran, status, worker: me });
-            *detail = None;
+    pub(super) fn perform(&self, me: u32, worker: &Worker, job: &J, detail: &mut Option<J::Detail>) -> bool {
+        if !job.is_detailed() {
+            worker.note(job.run(None, self, me));
+            return true;
         }
-        let worker = &self.crew.workers[me as usize];
+        // Without its detail it has left out of turn: nothing is to be done.
+        let ran = detail.as_ref().and_then(|detail| self.perform_detailed(me, job, detail));
+        *detail = None;
+        ran.map(|status| worker.note(status)).is_some()
+    }
+
+    /// Not inlined, so that a plain task's way stays short.
+    #[inline(never)]
+    fn perform_detailed(&self, me: u32, job: &J, detail: &J::Detail) -> Option<i32> {
+        if detail.is_scoped() {
+            return self.perform_scoped(me, job, detail, true);
+        }
+        let outcome = self.run(me, job, detail);
+        job.end(detail, outcome);
+        Some(outcome.status)
+    }
+
+    pub(super) fn run(&self, me: u32, job: &J, detail: &J::Detail) -> Outcome {
+        let began = if detail.is_timed() { clock::now_ns() } else { 0 };
+        let status = job.run(Some(detail), self, me);
+        Outcome { fate: Fate::Ran, status, worker: me, began }
+    }
+}
+
+impl Worker {
+    /// A task that ran here has ended, with this status.
+    #[inline(always)]
+    pub(super) fn note(&self, status: i32) {
         if status != 0 {
             // Before `ran`, so that a snapshot never shows more failures than ends.
-            worker.failed.store(worker.failed.load(Ordering::Relaxed) + 1, Ordering::Release);
+            self.failed.store(self.failed.load(Ordering::Relaxed) + 1, Ordering::Release);
         }
-        worker.ran.store(worker.ran.load(Ordering::Relaxed) + 1, Ordering::Release);
+        self.ran.store(self.ran.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 }

@@ -25,9 +25,8 @@ impl Manual {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub fn advance(&self, nanoseconds: u64) {
-        let _ = self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some(now.saturating_add(nanoseconds)));
+    /// Moves it on to this instant; never back.
+    pub fn reach(&self, instant: u64) {
+        self.0.fetch_max(instant, Ordering::Relaxed);
     }
 }

@@ -77,8 +77,9 @@ static void bad_options_are_refused(void) {
     BOTH(WP_OK, WITH(mode, WP_MODE_MANUAL));
     BOTH(WP_EINVAL, WITH(mode, 2));
     BOTH(WP_EINVAL, WITH(mode, UINT32_MAX));
-    BOTH(WP_ENOTSUP, WITH(reserved, 1));
-    BOTH(WP_ENOTSUP, WITH(reserved, UINT32_MAX));
+    BOTH(WP_EINVAL, WITH(timers, 2));
+    BOTH(WP_EINVAL, WITH(timers, UINT32_MAX));
+    BOTH(WP_OK, WITH(timers, 1));
     BOTH(WP_ENOTSUP, WITH(reserved_pointer, &options));
     BOTH(WP_OK, WITH(stack_size, 0));
     BOTH(WP_EINVAL, WITH(stack_size, 1));

@@ -361,8 +361,8 @@ static void a_refused_create_leaves_nothing(void) {
     CHECK(wp_create(&options, &pool) != WP_OK);
     CHECK_EQ(before, atomic_load(&live));
     options.stack_size = 0;
-    options.reserved = 1;
-    CHECK_EQ(WP_ENOTSUP, wp_create(&options, &pool));
+    options.timers = 2;
+    CHECK_EQ(WP_EINVAL, wp_create(&options, &pool));
     CHECK_EQ(before, atomic_load(&live));
 }
 

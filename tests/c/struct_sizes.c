@@ -102,7 +102,7 @@ static void the_size_of_options_tells_their_version(void) {
         wp_options source = full;
         source.struct_size = offsetof(wp_options, mode);
         source.mode = UINT32_MAX;
-        source.reserved = 1;
+        source.timers = 2;
         source.stack_size = 1;
         source.reserved_pointer = &source;
         BOTH(WP_OK, &source);

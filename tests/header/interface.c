@@ -11,6 +11,8 @@
 /* The initialisers, warning-free. */
 wp_options options = WP_OPTIONS_INIT;
 wp_task task = WP_TASK_INIT;
+wp_group_options group_options = WP_GROUP_OPTIONS_INIT;
+wp_group_status group_status = WP_GROUP_STATUS_INIT;
 wp_executor executor = WP_EXECUTOR_INIT;
 wp_stats stats = WP_STATS_INIT;
 wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
@@ -37,8 +39,12 @@ int (*f_executor_init)(wp_executor *, size_t) = wp_executor_init;
 int (*f_pool_executor)(wp_pool *, wp_executor *) = wp_pool_executor;
 int (*f_run)(wp_pool *, uint64_t, uint64_t *) = wp_run;
 int (*f_clock_advance)(wp_pool *, uint64_t) = wp_clock_advance;
+int (*f_should_stop)(const wp_context *) = wp_should_stop;
+uint32_t (*f_stop_reason)(const wp_context *) = wp_stop_reason;
+uint64_t (*f_time_left)(const wp_context *) = wp_time_left;
 uint32_t (*f_worker_index)(const wp_context *) = wp_worker_index;
 const char *(*f_label)(const wp_context *) = wp_label;
+wp_group *(*f_context_group)(const wp_context *) = wp_context_group;
 int (*f_stats_init)(wp_stats *, size_t) = wp_stats_init;
 int (*f_shutdown_report_init)(wp_shutdown_report *, size_t) = wp_shutdown_report_init;
 int (*f_create)(const wp_options *, wp_pool **) = wp_create;
@@ -53,6 +59,15 @@ int (*f_shutdown_for)(wp_pool *, uint32_t, uint64_t, wp_shutdown_report *) = wp_
 int (*f_destroy)(wp_pool *) = wp_destroy;
 int (*f_stats_get)(const wp_pool *, wp_stats *) = wp_stats_get;
 uint64_t (*f_now)(const wp_pool *) = wp_now;
+int (*f_group_options_init)(wp_group_options *, size_t) = wp_group_options_init;
+int (*f_group_status_init)(wp_group_status *, size_t) = wp_group_status_init;
+int (*f_group_footprint)(const wp_group_options *, uint64_t *) = wp_group_footprint;
+int (*f_group_create)(wp_pool *, const wp_group_options *, wp_group **) = wp_group_create;
+int (*f_group_retain)(wp_group *) = wp_group_retain;
+int (*f_group_release)(wp_group *) = wp_group_release;
+int (*f_group_wait)(wp_group *, uint64_t) = wp_group_wait;
+int (*f_group_cancel)(wp_group *) = wp_group_cancel;
+int (*f_group_status_get)(const wp_group *, wp_group_status *) = wp_group_status_get;
 int (*f_results_options_init)(wp_results_options *, size_t) = wp_results_options_init;
 int (*f_results_footprint)(const wp_results_options *, uint64_t *) = wp_results_footprint;
 int (*f_results_create)(const wp_results_options *, wp_results **) = wp_results_create;
@@ -79,6 +94,7 @@ SAME(eforked, WP_EFORKED == -8);
 SAME(epanic, WP_EPANIC == -9);
 SAME(enotsup, WP_ENOTSUP == -10);
 SAME(eresults, WP_ERESULTS == -11);
+SAME(ecancelled, WP_ECANCELLED == -12);
 
 /* Nor do the constants. */
 SAME(forever, WP_FOREVER == UINT64_MAX);
@@ -97,4 +113,12 @@ SAME(fate_ran, WP_FATE_RAN == 1);
 SAME(fate_cancelled, WP_FATE_CANCELLED == 2);
 SAME(fate_expired, WP_FATE_EXPIRED == 3);
 SAME(fate_discarded, WP_FATE_DISCARDED == 4);
+SAME(on_error_go_on, WP_ON_ERROR_GO_ON == 0);
+SAME(on_error_cancel, WP_ON_ERROR_CANCEL == 1);
+SAME(stop_none, WP_STOP_NONE == 0);
+SAME(stop_cancelled, WP_STOP_CANCELLED == 1);
+SAME(stop_failed, WP_STOP_FAILED == 2);
+SAME(stop_deadline, WP_STOP_DEADLINE == 3);
+SAME(stop_shutdown, WP_STOP_SHUTDOWN == 4);
+SAME(label_bytes, WP_LABEL_BYTES == 32);
 SAME(version, WP_VERSION_NUMBER == WP_VERSION_MAJOR * 1000000 + WP_VERSION_MINOR * 1000 + WP_VERSION_PATCH);

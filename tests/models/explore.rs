@@ -51,7 +51,9 @@ fn explore_to(_: usize, scenario: impl Fn() + Send + Sync + 'static) {
     }
 }
 
-use workerpool::pool::{Config, Error, Fate, Job, Mode, NO_WORKER, Outcome, Pool, ThreadHooks, Wait};
+use workerpool::pool::{
+    Config, Detail, Error, Fate, Group, Job, Mode, NO_DEADLINE, NO_WORKER, Outcome, Pool, ThreadHooks, Wait,
+};
 
 /// What happened to one task, how often. Plain memory, as the caller's own would be: the checker objects if a task's end
 /// and what comes after a wait for it are not ordered (law L5).
@@ -60,6 +62,8 @@ pub struct Record(UnsafeCell<Ends>);
 #[derive(Clone, Copy, Default)]
 struct Ends {
     ran: u64,
+    cancelled: u64,
+    expired: u64,
     discarded: u64,
     freed: bool,
 }
@@ -77,7 +81,12 @@ impl Record {
     pub fn ended(&self) -> u64 {
         // SAFETY: see Sync.
         let ends = self.0.with(|ends| unsafe { *ends });
-        ends.ran + ends.discarded
+        ends.ran + ends.cancelled + ends.expired + ends.discarded
+    }
+
+    pub fn ran(&self) -> bool {
+        // SAFETY: see Sync.
+        self.0.with(|ends| unsafe { (*ends).ran > 0 })
     }
 
     /// The task may not be touched any more.
@@ -92,6 +101,8 @@ impl Record {
             assert!(!(*ends).freed, "a task was touched after a wait said that it is over (L5)");
             match fate {
                 Fate::Ran => (*ends).ran += 1,
+                Fate::Cancelled => (*ends).cancelled += 1,
+                Fate::Expired => (*ends).expired += 1,
                 Fate::Discarded => (*ends).discarded += 1,
             }
         });
@@ -138,14 +149,38 @@ pub struct TestJob {
 // SAFETY: the scenarios keep their records and gates until the pool is gone.
 unsafe impl Send for TestJob {}
 
+#[derive(Clone, Copy)]
+pub struct TestDetail {
+    pub group: *const Group,
+    pub deadline: u64,
+}
+
+// SAFETY: the scenarios' submits have a reference on the group.
+unsafe impl Send for TestDetail {}
+
+impl Detail for TestDetail {
+    fn group(&self) -> Option<&Group> {
+        // SAFETY: NULL, or there as long as the task is open.
+        unsafe { self.group.as_ref() }
+    }
+
+    fn deadline(&self) -> u64 {
+        self.deadline
+    }
+}
+
+impl TestDetail {
+    pub const NONE: TestDetail = TestDetail { group: std::ptr::null(), deadline: NO_DEADLINE };
+}
+
 impl Job for TestJob {
-    type Detail = ();
+    type Detail = TestDetail;
 
     fn is_detailed(&self) -> bool {
         true
     }
 
-    fn run(&self, _: Option<&mut ()>, worker: u32) -> i32 {
+    fn run(&self, _: Option<&TestDetail>, _: &Pool<TestJob>, worker: u32) -> i32 {
         assert_ne!(worker, NO_WORKER);
         // SAFETY: see Send.
         let gate = unsafe { &*self.gate };
@@ -157,7 +192,7 @@ impl Job for TestJob {
         0
     }
 
-    fn end(&self, _: Option<&()>, outcome: Outcome) {
+    fn end(&self, _: &TestDetail, outcome: Outcome) {
         // SAFETY: see Send.
         unsafe { &*self.record }.end(outcome.fate);
     }
@@ -205,7 +240,18 @@ fn crew_of(config: Config, workers: u32, tasks: usize) -> Arc<Crew> {
 
 impl Crew {
     pub fn submit(&self, task: usize, action: Action, wait: Wait) -> Result<(), Error> {
-        self.pool.submit(TestJob { record: &self.records[task], gate: &self.gate, action }, Some(()), wait)
+        self.submit_with(task, action, TestDetail::NONE, wait)
+    }
+
+    pub fn submit_with(
+        &self,
+        task: usize,
+        action: Action,
+        detail: TestDetail,
+        wait: Wait,
+    ) -> Result<(), Error> {
+        let job = TestJob { record: &self.records[task], gate: &self.gate, action };
+        self.pool.submit(job, Some(detail), wait)
     }
 
     /// Runs what is queued on the calling thread, as the worker that the pool has not got.
@@ -235,7 +281,9 @@ impl Crew {
         let snapshot = self.pool.snapshot();
         assert!(snapshot.exact);
         assert_eq!((snapshot.queued(), snapshot.running()), (0, 0));
-        assert_eq!(snapshot.accepted, snapshot.ran + snapshot.discarded);
+        let unrun = snapshot.cancelled + snapshot.expired + snapshot.discarded;
+        assert_eq!(snapshot.accepted, snapshot.ran + unrun);
+        assert_eq!(snapshot.passed_over(), 0);
         assert_eq!(snapshot.accepted, accepted.iter().filter(|(_, result)| result.is_ok()).count() as u64);
     }
 }

@@ -246,7 +246,7 @@ fn every_snapshot_adds_up() {
             let snapshot = crew.pool.glance();
             // Queued and running are differences: not negative.
             let ended = snapshot.ran + snapshot.discarded;
-            assert!(ended <= snapshot.taken && snapshot.taken <= snapshot.accepted, "{snapshot:?}");
+            assert!(ended <= snapshot.accepted && snapshot.places <= snapshot.accepted, "{snapshot:?}");
             let results = life.join().unwrap();
             crew.shutdown(Mode::Drain);
             crew.check(&results);
@@ -323,7 +323,8 @@ impl Door {
     }
 
     fn push(&self, number: u64) -> Result<(), Error> {
-        self.room.push(&self.queue, Number(number), None, Wait::Forever.begin()).map(drop)
+        let push = || self.queue.push(Number(number), None);
+        self.room.push(&self.queue, push, Wait::Forever.begin()).map(drop)
     }
 
     fn take(&self) -> Option<u64> {
@@ -349,9 +350,9 @@ impl Job for Number {
         false
     }
 
-    fn run(&self, _: Option<&mut ()>, _: u32) -> i32 {
+    fn run(&self, _: Option<&()>, _: &Pool<Number>, _: u32) -> i32 {
         0
     }
 
-    fn end(&self, _: Option<&()>, _: Outcome) {}
+    fn end(&self, _: &(), _: Outcome) {}
 }

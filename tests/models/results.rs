@@ -21,11 +21,11 @@ impl Job for Recorded {
         true
     }
 
-    fn run(&self, _: Option<&mut ()>, _: u32) -> i32 {
+    fn run(&self, _: Option<&()>, _: &Pool<Recorded>, _: u32) -> i32 {
         0
     }
 
-    fn end(&self, _: Option<&()>, _: Outcome) {
+    fn end(&self, _: &(), _: Outcome) {
         // SAFETY: see Send.
         let results = unsafe { &*self.results };
         results.put(self.number);
@@ -43,7 +43,7 @@ fn results(capacity: u32, when_full: WhenFull) -> Arc<Results<u64>> {
 }
 
 fn submit(pool: &Pool<Recorded>, results: &Results<u64>, number: u64, wait: Wait) -> Result<(), Error> {
-    pool.submit_recorded(results, || (Recorded { results, number }, Some(())), wait)
+    pool.submit_recorded(results, None, || (Recorded { results, number }, Some(())), wait)
 }
 
 fn submitter(

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::{ASLEEP, CLOSED, LOOKING, POSITION, Queue, WAITING, WAKING};
+use super::{ASLEEP, CLOSED, LOOKING, POSITION, Queue, READY, WAITING, WAKING};
 use crate::pool::Job;
 use crate::sync::Ordering;
 
@@ -45,6 +45,9 @@ pub(super) fn owes_wake(tail: u64) -> bool {
 impl<J: Job> Queue<J> {
     /// Whether the next task is not there yet. Stale for those who have not synchronised with its push.
     pub fn looks_empty(&self) -> bool {
+        if self.lanes.looks_ready() {
+            return false;
+        }
         let position = self.head.0.load(Ordering::Relaxed) & POSITION;
         self.slot(position).stamp.load(Ordering::Relaxed) <= position
     }
@@ -52,13 +55,12 @@ impl<J: Job> Queue<J> {
     /// A worker that found the queue empty looks on, so that the next push need not wake another. Its wake-up, if it was
     /// woken, ends here: nothing is left to wake others for. `None`: the tail has changed since.
     pub fn begin_looking(&self, seen: Seen, duty: Duty) -> Option<Duty> {
-        let flags = (seen.0 & (ASLEEP | WAKING) & !duty.flag()) | LOOKING;
-        let position = seen.0 & POSITION;
+        let looking = (seen.0 & !duty.flag()) | LOOKING;
         self.tail
             .0
-            .compare_exchange(seen.0, position | flags, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(seen.0, looking, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
-            .then_some(Duty::Looking(position))
+            .then_some(Duty::Looking(seen.0 & POSITION))
     }
 
     /// A worker is about to sleep, and gives its duty up. False if there is work, or the queue is closed: then nothing has changed.
@@ -66,7 +68,7 @@ impl<J: Job> Queue<J> {
         let mut tail = self.tail.0.load(Ordering::Acquire);
         loop {
             let position = tail & POSITION;
-            if tail & CLOSED != 0 || self.head.0.load(Ordering::Acquire) & POSITION != position {
+            if tail & (CLOSED | READY) != 0 || self.head.0.load(Ordering::Acquire) & POSITION != position {
                 return false;
             }
             let given_up = match duty {
@@ -91,7 +93,9 @@ impl<J: Job> Queue<J> {
     pub fn pass_waking_on(&self) -> bool {
         let mut tail = self.tail.0.load(Ordering::Acquire);
         loop {
-            if tail & ASLEEP != 0 && self.head.0.load(Ordering::Acquire) & POSITION != tail & POSITION {
+            let is_more =
+                tail & READY != 0 || self.head.0.load(Ordering::Acquire) & POSITION != tail & POSITION;
+            if tail & ASLEEP != 0 && is_more {
                 return true;
             }
             match self.tail.0.compare_exchange_weak(tail, tail & !WAKING, Ordering::AcqRel, Ordering::Acquire)
@@ -117,11 +121,12 @@ impl<J: Job> Queue<J> {
     /// early, which costs a wake-up and loses nothing.
     pub(super) fn has_enough_room(&self, head: u64) -> bool {
         let tail = self.tail.0.load(Ordering::Acquire) & POSITION;
-        if tail <= head {
+        if tail <= head && self.lanes.places() == 0 {
             return true;
         }
+        let tail = tail.max(head);
         let is_lap_ahead = (tail ^ head) >= self.one_lap;
         let queued = self.index(tail) + if is_lap_ahead { self.slots.len() } else { 0 } - self.index(head);
-        queued as u64 + self.enough_room <= self.slots.len() as u64
+        queued as u64 + self.lanes.places() + self.enough_room <= self.slots.len() as u64
     }
 }

@@ -1,0 +1,173 @@
+//! The places of the queue, shared between the ring and the lanes (`lanes`).
+//!
+//! # States
+//!
+//! A task in a lane has a place without a slot. While there is one, the tail carries `SHARED`; while a lane has a task that may run,
+//! `READY`.
+//!
+//! # Transitions
+//!
+//! - push to a lane: under the lanes' lock, set `SHARED`. That step says whether the queue is closed (law L4), and after it no other
+//!   push gets by without the lock; so now the places can be counted.
+//! - push with `SHARED`: under the lock, counted too.
+//! - take from a lane: under the lock; the place comes back at once.
+//!
+//! # Invariants
+//!
+//! - S1 (law L1): slots in use + tasks in lanes <= capacity. Only pushes raise that sum; without `SHARED` there are none in lanes, with
+//!   it each push counts under the lock.
+//! - S2: `SHARED` is set exactly while lanes hold tasks, `READY` exactly while one may be run, as soon as the lock is let go.
+//! - S3 (no lost wake-up): `READY` is set by a change of the tail, so a worker that is about to sleep sees it. Who sets it, or adds to
+//!   it, and finds everybody asleep owes a wake-up; and a worker that was woken passes that on while `READY` is set.
+
+#![forbid(unsafe_code)]
+
+use super::{ASLEEP, CLOSED, HALTED, POSITION, Pause, Pushed, Queue, READY, SHARED, Task, WAITING, WAKING};
+use crate::pool::group::Group;
+use crate::pool::lanes::{Lanes, State};
+use crate::pool::{Error, Job};
+use crate::sync::Ordering;
+
+impl<J: Job> Queue<J> {
+    pub(super) fn push_to_lane(&self, lane: &Group, job: J, detail: J::Detail) -> Result<Pushed, Error> {
+        let mut state = self.lanes.lock();
+        let tail = self.tail.0.fetch_or(SHARED, Ordering::AcqRel);
+        let is_refused =
+            if tail & CLOSED != 0 { Some(Error::Closed) } else { self.is_full(tail).then_some(Error::Full) };
+        if let Some(error) = is_refused {
+            self.settle(&state, Pushed::Quietly);
+            return Err(error);
+        }
+        let is_ready = state.push(lane, job, detail);
+        self.lanes.note_pushed();
+        Ok(self.settle(&state, if is_ready { Pushed::OwingWake } else { Pushed::Quietly }))
+    }
+
+    /// A push beside tasks in lanes.
+    #[cold]
+    pub(super) fn push_counted(&self, job: J, detail: Option<J::Detail>) -> Result<Pushed, Error> {
+        let state = self.lanes.lock();
+        let mut pause = Pause::new();
+        let mut tail = self.tail.0.load(Ordering::Acquire);
+        loop {
+            if tail & CLOSED != 0 {
+                return Err(Error::Closed);
+            }
+            if self.is_full(tail) {
+                return Err(Error::Full);
+            }
+            if self.slot(tail & POSITION).stamp.load(Ordering::Acquire) != tail & POSITION {
+                // Its taker is just about to free it; or, without SHARED, another push was quicker.
+                pause.wait();
+                tail = self.tail.0.load(Ordering::Acquire);
+                continue;
+            }
+            match self.claim(tail) {
+                Ok(()) => break,
+                Err(now) => tail = now,
+            }
+        }
+        drop(state);
+        self.fill(tail & POSITION, job, detail);
+        Ok(if super::waiting::owes_wake(tail) { Pushed::OwingWake } else { Pushed::Quietly })
+    }
+
+    /// Under the lanes' lock. Head can only be ahead of what is read here, which frees places.
+    fn is_full(&self, tail: u64) -> bool {
+        let head = self.head.0.load(Ordering::Acquire) & POSITION;
+        let in_ring = self.count(tail & POSITION).saturating_sub(self.count(head));
+        in_ring + self.lanes.places() >= self.slots.len() as u64
+    }
+
+    /// Makes the tail's flags what the lanes say (S2), before their lock is let go, and says what is owed.
+    fn settle(&self, state: &State<J>, wanted: Pushed) -> Pushed {
+        let (is_shared, is_ready) = (self.lanes.places() > 0, state.is_ready());
+        self.lanes.note_ready(is_ready);
+        let mut tail = self.tail.0.load(Ordering::Acquire);
+        loop {
+            let flags = if is_shared { SHARED } else { 0 } | if is_ready { READY } else { 0 };
+            let owes_wake = wanted == Pushed::OwingWake && tail & (ASLEEP | WAKING) == ASLEEP;
+            let next = (tail & !(SHARED | READY)) | flags | if owes_wake { WAKING } else { 0 };
+            if next == tail {
+                return Pushed::Quietly;
+            }
+            match self.tail.0.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return if owes_wake { Pushed::OwingWake } else { Pushed::Quietly },
+                Err(now) => tail = now,
+            }
+        }
+    }
+
+    /// For a worker.
+    #[cold]
+    pub(super) fn take_from_lane(&self, detail: &mut Option<J::Detail>) -> Option<Task<J>> {
+        let mut state = self.lanes.lock();
+        if self.head.0.load(Ordering::Acquire) & HALTED != 0 {
+            return None;
+        }
+        let (job, its) = state.take(|_| true)?;
+        *detail = Some(its);
+        self.lanes.note_taken();
+        self.settle(&state, Pushed::Quietly);
+        drop(state);
+        Some(Task { job, owes_release: self.owes_release() })
+    }
+
+    /// The next task that may run of a lane, if it is within this group, for somebody who waits for that.
+    pub fn take_of_group(&self, group: &Group) -> Option<(J, J::Detail)> {
+        let mut state = self.lanes.lock();
+        if self.head.0.load(Ordering::Acquire) & HALTED != 0 {
+            return None;
+        }
+        let taken = state.take(|its| its.is_within(group))?;
+        self.lanes.note_taken();
+        self.settle(&state, Pushed::Quietly);
+        Some(taken)
+    }
+
+    /// A task of a lane has ended; another may run now. With how many wake-ups that is done depends on whether the caller goes on
+    /// to take one itself.
+    pub fn end_in_lane(&self, lane: &Group, comes_back: bool) -> Pushed {
+        let mut state = self.lanes.lock();
+        let ready = state.end(lane);
+        let is_more = ready > u32::from(comes_back);
+        self.settle(&state, if is_more { Pushed::OwingWake } else { Pushed::Quietly })
+    }
+
+    /// Takes the next task that is wanted out of the lanes, behind this block, without running it. The place is free at once.
+    pub fn remove_from_lanes(
+        &self,
+        from: &mut usize,
+        is_wanted: impl Fn(&J::Detail) -> bool,
+    ) -> Option<(J, J::Detail, Pushed)> {
+        if self.lanes.places() == 0 {
+            return None;
+        }
+        let mut state = self.lanes.lock();
+        let (job, detail, ready) = state.remove(from, is_wanted)?;
+        self.lanes.note_taken();
+        let pushed = self.settle(&state, if ready > 0 { Pushed::OwingWake } else { Pushed::Quietly });
+        Some((job, detail, pushed))
+    }
+
+    pub fn lanes(&self) -> &Lanes<J> {
+        &self.lanes
+    }
+
+    /// As a take does: whether a waiting submitter is to be released, now that a place came back.
+    pub fn owes_release(&self) -> bool {
+        let mut head = self.head.0.load(Ordering::Acquire);
+        while head & WAITING != 0 && self.has_enough_room(head & POSITION) {
+            match self.head.0.compare_exchange_weak(
+                head,
+                head & !WAITING,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return true,
+                Err(now) => head = now,
+            }
+        }
+        false
+    }
+}

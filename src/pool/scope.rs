@@ -1,0 +1,270 @@
+//! Tasks with a group or a deadline: how they are submitted, run, or ended without having run, and how a group is waited for.
+//!
+//! Whoever ends queued tasks out of turn (a cancel, the timer) is a *visitor* of the pool for that time: a shutdown waits until there
+//! is none (law L5). Each task is claimed alone, and its `end` called outside every lock.
+//!
+//! A wait for a group inside a callback can't sleep (law L6): it runs the tasks of that group that are queued, and no others, since
+//! those might wait for what is below them on this very stack.
+
+#![allow(unsafe_code, reason = "who lets a task leave its group vouches for it")]
+
+use super::group::{self, Group, Stop};
+use super::job::{Detail, NO_DEADLINE};
+use super::queue::Pushed;
+use super::{Error, Fate, Job, Outcome, Pool, Wait, inside};
+use crate::sync::{Ordering, this_thread};
+
+/// What somebody who looks for a task out of turn has not looked at yet.
+struct Search {
+    from: u64,
+    to: u64,
+    block: usize,
+}
+
+/// A visitor, until dropped.
+struct Visit<'a, J: Job>(&'a Pool<J>);
+
+impl<J: Job> Drop for Visit<'_, J> {
+    fn drop(&mut self) {
+        let mut state = self.0.crew.lock();
+        state.visitors -= 1;
+        self.0.note_quiet(&mut state);
+        self.0.crew.changed.notify_all();
+    }
+}
+
+impl<J: Job> Pool<J> {
+    pub fn new_group(&self, settings: &group::Settings<'_>) -> Group {
+        Group::new(settings, self.queue.end())
+    }
+
+    /// A push, counted in the task's group.
+    pub(super) fn push(&self, job: J, detail: Option<J::Detail>) -> Result<Pushed, Error> {
+        let Some(scoped) = detail.as_ref().filter(|detail| detail.is_scoped()) else {
+            return self.queue.push(job, detail);
+        };
+        if let Some(group) = scoped.group() {
+            group.enter()?;
+        }
+        let pushed = self.queue.push(job, detail);
+        match (&pushed, scoped.group()) {
+            (Err(_), Some(group)) => group.give_back(),
+            (Ok(_), _) => self.timer.note(scoped.deadline()),
+            _ => {}
+        }
+        pushed
+    }
+
+    /// A worker has this task now: it runs, or is too late. The status if it ran.
+    pub(super) fn perform_scoped(
+        &self,
+        me: u32,
+        job: &J,
+        detail: &J::Detail,
+        comes_back: bool,
+    ) -> Option<i32> {
+        let is_cancelled = detail.group().is_some_and(|group| !group.begin());
+        let fate = match detail.deadline() {
+            _ if is_cancelled => Fate::Cancelled,
+            NO_DEADLINE => Fate::Ran,
+            deadline if deadline <= self.now_ns() => Fate::Expired,
+            _ => Fate::Ran,
+        };
+        let outcome = inside::call(self.id(), detail.group(), || {
+            let mut outcome = Outcome::unrun(fate);
+            if fate == Fate::Ran {
+                outcome = self.run(me, job, detail);
+            }
+            if let Some(group) = detail.group().filter(|_| outcome.status != 0) {
+                group.note_failure(outcome.status, detail.label());
+            }
+            job.end(detail, outcome);
+            if let Some(group) = detail.group().filter(|_| outcome.status != 0) {
+                group.cancelled_by_failure().for_each(|group| self.cancel(group, Stop::Failed));
+            }
+            outcome
+        });
+        self.leave(detail, outcome, comes_back);
+        if fate == Fate::Ran {
+            return Some(outcome.status);
+        }
+        self.count(fate);
+        None
+    }
+
+    fn leave(&self, detail: &J::Detail, outcome: Outcome, comes_back: bool) {
+        let Some(group) = detail.group() else { return };
+        if let Some(lane) = group.lane()
+            && self.queue.end_in_lane(lane, comes_back) == Pushed::OwingWake
+        {
+            self.crew.wake_one(&self.queue);
+        }
+        // SAFETY: it entered at its submit, has begun, and is done.
+        unsafe { Group::leave(group, outcome.fate, outcome.status) };
+    }
+
+    /// Ends a task that was claimed out of turn, or that a shutdown discards.
+    pub(super) fn end_unrun(&self, fate: Fate, job: &J, detail: Option<&J::Detail>) {
+        if let Some(detail) = detail {
+            let _ = detail.group().map(Group::begin);
+            inside::call(self.id(), detail.group(), || job.end(detail, Outcome::unrun(fate)));
+            if let Some(group) = detail.group() {
+                // SAFETY: it entered at its submit, has begun, and is done.
+                unsafe { Group::leave(group, fate, 0) };
+            }
+        }
+        self.count(fate);
+    }
+
+    fn count(&self, fate: Fate) {
+        let counter = match fate {
+            Fate::Ran => return,
+            Fate::Cancelled => &self.cancelled,
+            Fate::Expired => &self.expired,
+            Fate::Discarded => &self.discarded,
+        };
+        counter.fetch_add(1, Ordering::Release);
+    }
+
+    fn visit(&self) -> Visit<'_, J> {
+        self.crew.lock().visitors += 1;
+        Visit(self)
+    }
+
+    /// No task of the group starts from here on, and those that are queued end before this returns.
+    pub fn cancel(&self, group: &Group, why: Stop) {
+        let is_first = group.cancel(why);
+        {
+            let _visit = self.visit();
+            let mut search = self.search(group);
+            while let Some((job, detail)) = self.claim(&mut search, |its| is_of(its, group)) {
+                self.end_unrun(Fate::Cancelled, &job, Some(&detail));
+            }
+        }
+        if is_first {
+            // Who waits for room, or for a place in results, to submit to this group is refused.
+            self.room.release_all();
+            self.elsewhere.rouse_all();
+        }
+    }
+
+    /// Where tasks of this group can be.
+    fn search(&self, group: &Group) -> Search {
+        let end = self.queue.end();
+        let to = if group.has_below() { end } else { group.last().saturating_add(1).min(end) };
+        Search { from: group.first, to, block: 0 }
+    }
+
+    fn claim(&self, search: &mut Search, is_wanted: impl Fn(&J::Detail) -> bool) -> Option<(J, J::Detail)> {
+        if let Some(claimed) = self.queue.claim_ahead(&mut search.from, search.to, &is_wanted) {
+            return Some(claimed);
+        }
+        let (job, detail, pushed) = self.queue.remove_from_lanes(&mut search.block, is_wanted)?;
+        if pushed == Pushed::OwingWake {
+            self.crew.wake_one(&self.queue);
+        }
+        self.release_for_place();
+        Some((job, detail))
+    }
+
+    /// A place has come back otherwise than by a take.
+    fn release_for_place(&self) {
+        if self.queue.owes_release() {
+            self.room.release_one();
+        }
+    }
+
+    /// Ends every queued task whose deadline has passed, and returns the earliest of the others.
+    pub(super) fn expire(&self, now: u64) -> u64 {
+        let _visit = self.visit();
+        let earliest = std::cell::Cell::new(NO_DEADLINE);
+        let is_late = |its: &J::Detail| {
+            let is_late = its.deadline() <= now;
+            if !is_late {
+                earliest.set(earliest.get().min(its.deadline()));
+            }
+            is_late
+        };
+        let mut search = Search { from: 0, to: self.queue.end(), block: 0 };
+        while let Some((job, detail)) = self.claim(&mut search, is_late) {
+            self.end_unrun(Fate::Expired, &job, Some(&detail));
+        }
+        earliest.get()
+    }
+
+    /// A cancelling shutdown: what is left in lanes.
+    pub(super) fn discard_lanes(&self) {
+        let mut block = 0;
+        while let Some((job, detail, _)) = self.queue.remove_from_lanes(&mut block, |_| true) {
+            self.end_unrun(Fate::Discarded, &job, Some(&detail));
+        }
+    }
+
+    /// Waits until, at some instant after the call began, no task of the group was open.
+    pub fn wait_group(&self, group: &Group, wait: Wait) -> Result<(), Error> {
+        if inside::is_inside_group(group) {
+            return Err(Error::Deadlock);
+        }
+        if group.is_empty() {
+            return Ok(());
+        }
+        self.refuse_failed()?;
+        if wait == Wait::For(0) {
+            return Err(Error::TimedOut);
+        }
+        if self.refuse_inside().is_err() {
+            return self.help(group, wait);
+        }
+        if self.config.is_manual() {
+            return self.step_until_empty(group);
+        }
+        let deadline = wait.begin();
+        self.elsewhere.stay(group, || group.sleep_until_empty(deadline, || self.refuse_failed()))
+    }
+
+    /// Runs tasks of the group on the calling worker until none is open, or none is left to run (`Deadlock`).
+    fn help(&self, group: &Group, wait: Wait) -> Result<(), Error> {
+        let me = self.crew.worker_on(this_thread()).ok_or(Error::Deadlock)?;
+        let deadline = wait.begin();
+        while !group.is_empty() {
+            if deadline.is_over() {
+                return Err(Error::TimedOut);
+            }
+            // Anew each time: the tasks may submit others.
+            let mut search = self.search(group);
+            let found = self.queue.claim_ahead(&mut search.from, search.to, |its| is_of(its, group));
+            let (job, detail) = match found.or_else(|| self.queue.take_of_group(group)) {
+                Some(found) => found,
+                None if group.is_empty() => break,
+                None => return Err(Error::Deadlock),
+            };
+            self.release_for_place();
+            if let Some(status) = self.perform_scoped(me, &job, &detail, false) {
+                self.crew.workers[me as usize].note(status);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same on a pool without threads, whose tasks run in their order.
+    fn step_until_empty(&self, group: &Group) -> Result<(), Error> {
+        while !group.is_empty() {
+            if !self.step(1, &mut 0)? && !group.is_empty() {
+                return Err(Error::Deadlock);
+            }
+        }
+        Ok(())
+    }
+
+    /// Why this task should stop.
+    pub fn stop(&self, group: Option<&Group>, deadline: u64) -> Option<Stop> {
+        let now = || self.now_ns();
+        let by_group = group.and_then(|group| group.stop(now));
+        let by_time = || (deadline != NO_DEADLINE && deadline <= self.now_ns()).then_some(Stop::Deadline);
+        by_group.or_else(by_time).or_else(|| self.queue.is_halted().then_some(Stop::Shutdown))
+    }
+}
+
+fn is_of<D: Detail>(detail: &D, group: &Group) -> bool {
+    detail.group().is_some_and(|its| its.is_within(group))
+}
