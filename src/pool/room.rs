@@ -13,7 +13,8 @@
 //! - release: a take that finds `WAITING` and enough room unsets it, and its worker wakes whoever is first then.
 //! - leave: whoever is through, refused or out of time unlinks its node. If that brings another to the door, the same critical
 //!   section wakes that one, if there is room enough, or sets `WAITING` for it.
-//! - close: wakes everybody; each tries to push, and is refused. Who stands in line later finds the queue closed when it tries.
+//! - close: wakes everybody; each tries to push, and is refused. Who stands in line later finds the queue closed when it tries. The same
+//!   when a group is cancelled: those who submit to it are refused, the others sleep on.
 //!
 //! # Invariants
 //!
@@ -140,6 +141,7 @@ impl Room {
         &self,
         queue: &Queue<J>,
         push: impl Fn() -> Result<Pushed, Error>,
+        is_refused: impl Fn() -> bool,
         deadline: Deadline,
     ) -> Result<Pushed, Error> {
         let began = clock::now_ns();
@@ -148,8 +150,8 @@ impl Room {
             Waiter { parker: Parker::new(), before: Cell::new(ptr::null()), behind: Cell::new(ptr::null()) };
         let mut is_at_door = self.stand_in_line(&waiter);
         // The queue was full just now. A single place that is free again by now would only make this submitter and the workers
-        // wait for each other task by task; but a closing must be seen.
-        let mut shall_try = queue.is_closed();
+        // wait for each other task by task; but a refusal must be seen, whose cause comes before its `release_all`.
+        let mut shall_try = queue.is_closed() || is_refused();
         let mut patience = if is_at_door { PATIENCE_FIRST } else { PATIENCE_BEHIND };
         let result = loop {
             // Asked before the last try: room that came before the deadline is never missed.
@@ -206,7 +208,7 @@ impl Room {
         wake.pay();
     }
 
-    /// The queue is closed: everybody goes, to be refused.
+    /// The queue is closed, or a group cancelled: everybody looks whether it is refused.
     pub fn release_all(&self) {
         self.line.lock().wake_all();
     }

@@ -1,6 +1,7 @@
 //! The promises where pools have lost tasks or hung, each as one scenario (explore.rs says how they are run).
 
 mod explore;
+mod groups;
 mod results;
 
 use explore::*;
@@ -324,7 +325,7 @@ impl Door {
 
     fn push(&self, number: u64) -> Result<(), Error> {
         let push = || self.queue.push(Number(number), None);
-        self.room.push(&self.queue, push, Wait::Forever.begin()).map(drop)
+        self.room.push(&self.queue, push, || false, Wait::Forever.begin()).map(drop)
     }
 
     fn take(&self) -> Option<u64> {

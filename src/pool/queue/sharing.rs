@@ -10,6 +10,8 @@
 //! - push to a lane: under the lanes' lock, set `SHARED`. That step says whether the queue is closed (law L4), and after it no other
 //!   push gets by without the lock; so now the places can be counted.
 //! - push with `SHARED`: under the lock, counted too.
+//! - a worker that finds the queue closed and the ring empty asks the lock before it leaves, if `SHARED` is set: a push to a lane may be
+//!   on this side of the closing and not have set `READY` yet.
 //! - take from a lane: under the lock; the place comes back at once.
 //!
 //! # Invariants
@@ -140,7 +142,8 @@ impl<J: Job> Queue<J> {
         from: &mut usize,
         is_wanted: impl Fn(&J::Detail) -> bool,
     ) -> Option<(J, J::Detail, Pushed)> {
-        if self.lanes.places() == 0 {
+        // Set before anything is accepted there.
+        if self.tail.0.load(Ordering::Acquire) & SHARED == 0 {
             return None;
         }
         let mut state = self.lanes.lock();
