@@ -4,7 +4,7 @@
 
 set(examples
     c/01_hello.c c/02_backpressure.c c/03_shutdown.c c/04_errors.c c/05_results.c
-    c/06_cancel_and_deadline.c c/10_testing.c
+    c/06_cancel_and_deadline.c c/07_serial.c c/08_retry.c c/10_testing.c
     c/service.c
     cpp/01_hello.cpp cpp/02_backpressure.cpp cpp/03_errors.cpp)
 
