@@ -99,21 +99,25 @@ def threads_of(process):
     return ["".join(re.findall(r"^(?:State|.*ctxt_switches).*\n", (task / "status").read_text(), re.M)) for task in tasks]
 
 
+def await_stillness(process):
+    """Until no thread has moved for half a second: there is no event that would say so."""
+    still, before = 0, None
+    while still < 5:
+        time.sleep(0.1)
+        now = threads_of(process)
+        still = still + 1 if now == before and all("State:\tS" in thread for thread in now) else 0
+        before = now
+
+
 def treehash_that_waits(tree, signals):
     """Nobody reads its output, so that the workers block in a write, and the walk in a submit. The signal must end that
     submit: its record is then the one that was made, but not accepted. A second signal ends it all, though nobody reads."""
     what = f"SIGTERM {'once' if signals == 1 else 'twice'} in a blocked submit"
     process = start_treehash(tree, "-j", "2", "-q", "4")
-    still, before = 0, None
-    while still < 5:  # until no thread has moved for half a second: there is no event that would say so
-        time.sleep(0.1)
-        now = threads_of(process)
-        still = still + 1 if now == before and all("State:\tS" in thread for thread in now) else 0
-        before = now
+    await_stillness(process)
     process.send_signal(signal.SIGTERM)
+    await_stillness(process)  # now it has done what it can do while there is still no room
     if signals == 2:
-        while "00004000" in re.search(r"^ShdPnd:.*", pathlib.Path(f"/proc/{process.pid}/status").read_text(), re.M)[0]:
-            pass  # until the first has been taken: of two that wait the system would make one
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(TIMEOUT)
