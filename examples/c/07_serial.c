@@ -98,9 +98,10 @@ int main(void)
         uint64_t refused = 0;
         for (unsigned i = 0; i < BOOKINGS; i++) refused += !apply(&balance, bookings[i][a].amount);
 
-        printf("account %d: %" PRIu64 " bookings, %" PRIu64 " refused, balance %" PRId64 "; out of order: %u; as one by one: %s\n",
-               a, status.ran, status.failed, accounts[a].balance, accounts[a].out_of_order,
-               balance == accounts[a].balance && refused == status.failed ? "true" : "false");
+        bool same = balance == accounts[a].balance && refused == status.failed;
+        printf("account %d: %" PRIu64 " bookings, %" PRIu64 " refused, balance %" PRId64 "; ", a, status.ran, status.failed,
+               accounts[a].balance);
+        printf("out of order: %u; as one by one: %s\n", accounts[a].out_of_order, same ? "true" : "false");
         check("wp_group_release", wp_group_release(accounts[a].serial));
     }
     printf("and %d accounts were booked side by side\n", ACCOUNTS);

@@ -5,22 +5,24 @@
  *     treehash [-j workers] [-q capacity] [--ready-fd N] DIR...   >manifest
  *     sha256sum -c manifest
  *
- * The main thread walks the trees while the pool's workers hash and write the lines. How each file ended comes back to the walk
- * through results: it alone tells errors, and frees what belongs to a file. Memory does not grow with the trees: a file's record
- * exists from before its submit until its result is read, so there are never more than capacity + workers + 1 of them. When the disk
- * or the CPU can't keep up, or nobody reads our output, the queue fills, and the walk waits.
+ * The main thread walks the trees while the pool's workers hash and write the lines. How each file ended comes back to
+ * the walk through results: it alone tells errors, and frees what belongs to a file. Memory does not grow with the trees:
+ * a file's record exists from before its submit until its result is read, so there are never more than
+ * capacity + workers + 1 of them. When the disk or the CPU can't keep up, or nobody reads our output, the queue fills,
+ * and the walk waits.
  *
  * Symbolic links are not followed, except those named as DIR. Lines come in the order in which files are finished; pipe
  * them through `sort -k2` if that matters. What can't be read, or changes while it is read, is told on stderr.
  *
- * SIGINT or SIGTERM cancels the group that all files are in: the walk goes no further, also where it waits for room; the files in
- * the queue are given up, and so are those that are being hashed. The manifest is then not complete, but valid: each of its
- * lines is whole and right, and no file that was given up has one. A second signal ends the process at once; it may cut the last line.
+ * SIGINT or SIGTERM cancels the group that all files are in: the walk goes no further, also where it waits for room; the
+ * files in the queue are given up, and so are those that are being hashed. The manifest is then not complete, but valid:
+ * each of its lines is whole and right, and no file that was given up has one. A second signal ends the process at once;
+ * it may cut the last line.
  *
  * --ready-fd N writes "ready\n" to that descriptor, and closes it, once signals are handled: for supervisors and tests.
  *
- * Exit status: 0, all is well; 1, something could not be read or written; 2, wrong usage; 128 + the first signal's number (SIGINT:
- * 130, SIGTERM: 143).
+ * Exit status: 0, all is well; 1, something could not be read or written; 2, wrong usage; 128 + the first signal's
+ * number (SIGINT: 130, SIGTERM: 143).
  */
 #define _GNU_SOURCE /* getopt_long */
 #include <dirent.h>
@@ -351,8 +353,8 @@ static record *new_record(directory *in, const char *name)
     return file;
 }
 
-/* Waits for room; a cancel ends that wait. The results have a place for each file that is queued, or hashed, or in our hand, and all
- * that have come are read before; so WP_ERESULTS can't be. */
+/* Waits for room; a cancel ends that wait. The results have a place for each file that is queued, or hashed, or in our
+ * hand, and all that have come are read before; so WP_ERESULTS can't be. */
 static void submit(directory *in, const char *name)
 {
     wp_task task = WP_TASK_INIT;
@@ -482,7 +484,7 @@ static pthread_t start_signals(sigset_t *signals)
     return thread;
 }
 
-/* A signal of our own wakes the thread. One that comes from outside at the same time may do it too: there is nothing left to stop. */
+/* A signal of our own wakes the thread. One from outside may do it too: there is nothing left to stop. */
 static void stop_signals(pthread_t thread)
 {
     int error;

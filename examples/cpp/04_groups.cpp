@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// 4. Groups: a scope over tasks that ends like a scope. Cancel, the first exception, a deadline, and what the destructor sees to.
+// 4. Groups: a scope over tasks that ends like a scope. Cancel, the first exception, a deadline, and what the destructor
+// sees to.
 #include <chrono>
 #include <exception>
 #include <future>

@@ -2,9 +2,9 @@
 //
 // 6. Retry: exceptions are collected in one place, and the type of each decides what becomes of its message.
 //
-// What may pass is tried again after 1 ms, 2 ms, 4 ms …, what can't pass is not, and what fails again and again is set aside. No
-// thread sleeps meanwhile: the wait for the next result ends when the next try is due. "Failed" may mean "done, but the answer was
-// lost": so the server knows messages by their number, and twice is as once.
+// What may pass is tried again after 1 ms, 2 ms, 4 ms …, what can't pass is not, and what fails again and again is set
+// aside. No thread sleeps meanwhile: the wait for the next result ends when the next try is due. "Failed" may mean "done,
+// but the answer was lost": so the server knows messages by their number, and twice is as once.
 #include <atomic>
 #include <chrono>
 #include <exception>

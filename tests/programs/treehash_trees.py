@@ -106,11 +106,13 @@ def unreadable(base):
         write(tree / "many", b"%d" % (i + 1))
         os.chmod(tree / "many" / f"{i}", 0)
     for options in ((), ("-j", "1", "-q", "1"), ("-j", "8", "-q", "2")):
-        many = subprocess.run([*prefix, *RUNNER, treehash, *options, "many"], cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        many = subprocess.run([*prefix, *RUNNER, treehash, *options, "many"], cwd=tree, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
         told = sorted(line for line in many.stderr.splitlines() if line.startswith(b"treehash: "))
         check(f"many unreadable {options}: each is told once, on a line of its own",
               told == sorted(b"treehash: many/%d: Permission denied" % i for i in range(0, 1000, 2)), many.stderr[:500])
-        check(f"many unreadable {options}: counted", b"500 hashed, 500 files or directories unreadable" in many.stderr, many.stderr)
+        counted = b"500 hashed, 500 files or directories unreadable" in many.stderr
+        check(f"many unreadable {options}: counted", counted, many.stderr)
     check("unreadable: exit status 1", done.returncode == 1, f"{done.returncode}, {done.stderr!r}")
     check("unreadable: the others are hashed", sorted(line.split(b"  ")[1] for line in done.stdout.splitlines()) ==
           [b"./one", b"./two"], done.stdout)
