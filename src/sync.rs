@@ -6,7 +6,7 @@
 #[cfg(not(wp_loom))]
 mod imp {
     pub use std::hint::spin_loop;
-    pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+    pub use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
     pub use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard};
     pub use std::thread::yield_now;
 
@@ -38,7 +38,7 @@ mod imp {
 mod imp {
     pub use loom::cell::UnsafeCell;
     pub use loom::hint::spin_loop;
-    pub use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+    pub use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
     pub use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard};
 
     /// Who yields has waited for another thread's next step in vain a few times. From there on this order is only run to its end,
@@ -58,7 +58,8 @@ mod imp {
 }
 
 pub use imp::{
-    AtomicBool, AtomicU32, AtomicU64, MutexGuard, Ordering, UnsafeCell, spin_loop, this_thread, yield_now,
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, MutexGuard, Ordering, UnsafeCell, spin_loop, this_thread,
+    yield_now,
 };
 
 use std::time::Duration;

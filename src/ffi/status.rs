@@ -40,6 +40,9 @@ pub const WP_ENOTSUP: c_int = -10;
 /// task that has not ended. Nothing was accepted: read with wp_results_next() or wp_results_drain(), then submit again.
 pub const WP_ERESULTS: c_int = -11;
 
+/// Too late: what the call was to take back has happened already, or was never begun. Nothing was done.
+pub const WP_ETOOLATE: c_int = -12;
+
 fn text(code: c_int) -> &'static std::ffi::CStr {
     match code {
         WP_OK => c"success",
@@ -54,6 +57,7 @@ fn text(code: c_int) -> &'static std::ffi::CStr {
         WP_EPANIC => c"a fault of the library itself: this pool is lost, please report it",
         WP_ENOTSUP => c"not supported by this version of the library: update it or clear the new fields",
         WP_ERESULTS => c"the results queue is full: read records, then submit again",
+        WP_ETOOLATE => c"too late: it has happened already, or was never begun",
         _ => c"unknown code: the header is newer than the library, or this is no code of it",
     }
 }
@@ -77,6 +81,7 @@ impl From<crate::pool::Error> for c_int {
             Error::Thread => WP_ETHREAD,
             Error::Full => WP_EFULL,
             Error::ResultsFull => WP_ERESULTS,
+            Error::TooLate => WP_ETOOLATE,
             Error::TimedOut => WP_ETIMEDOUT,
             Error::Closed => WP_ECLOSED,
             Error::Deadlock => WP_EDEADLK,

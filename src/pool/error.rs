@@ -12,6 +12,8 @@ pub enum Error {
     ResultsFull,
     TimedOut,
     Closed,
+    /// What was to be taken back has happened already, or was never begun.
+    TooLate,
     Deadlock,
     Forked,
     Panicked,

@@ -44,6 +44,9 @@ impl<J: Job> Pool<J> {
         while *ran < max
             && let Taken::Task(task) = self.queue.take(Taker::Worker, &mut detail)
         {
+            if task.owes.any() {
+                self.pay(task.owes);
+            }
             self.perform(SEAT, &task.job, &mut detail);
             *ran += 1;
         }

@@ -19,7 +19,7 @@ use std::ptr;
 use super::results::{Results, WhenFull};
 use super::wait::Deadline;
 use super::{Error, Job, Pool, Wait};
-use crate::sync::{AtomicU64, Mutex, Ordering, this_thread};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::sys::clock;
 
 /// What a submitter waits for.
@@ -198,7 +198,7 @@ impl<J: Job> Pool<J> {
         match (wait, results.when_full()) {
             (Wait::Never | Wait::For(0), _) | (_, WhenFull::Refuse) => Err(Error::ResultsFull),
             // The tasks of a manual pool free no place here, and nobody sleeps in it.
-            _ if self.config.is_manual() || self.crew.has_inside(this_thread()) => Err(Error::Deadlock),
+            _ if self.config.is_manual() || self.is_inside() => Err(Error::Deadlock),
             _ => {
                 let deadline = begin();
                 self.elsewhere.stay(results, || results.reserve_until(deadline, || self.queue.is_closed()))

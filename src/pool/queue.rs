@@ -3,7 +3,7 @@
 //! # States
 //!
 //! `tail` and `head` are positions: a lap number and an index below the capacity, `lap * one_lap + index`, where
-//! `one_lap` is a power of two above the capacity. Above the position `tail` carries four flags and `head` two, so that a
+//! `one_lap` is a power of two above the capacity. Above the position `tail` carries four flags and `head` three, so that a
 //! submit or a take and the news that travel with it are one atomic step:
 //!
 //! - `CLOSED` (tail): no push succeeds any more. Never unset once set.
@@ -12,6 +12,7 @@
 //!   yet. A push that finds `ASLEEP` alone sets `WAKING` and owes the wake-up.
 //! - `WAITING` (head): a submitter waits for room, and none that was let go is on its way. A take that finds it, and
 //!   enough room, unsets it and owes one release.
+//! - `WANTED` (head): somebody wants to be told of any room at all. The next take unsets it, and owes the word.
 //! - `HALTED` (head): what is queued is for the discarder; workers get nothing any more. Never unset once set.
 //!
 //! Each slot has a stamp. For the position `p` of the slot in some lap: `p` means free for that lap, `p + 1` means
@@ -39,7 +40,7 @@
 
 mod waiting;
 
-pub use waiting::{Duty, Seen};
+pub use waiting::{Duty, Owes, Seen};
 
 use std::mem::MaybeUninit;
 
@@ -52,6 +53,7 @@ const LOOKING: u64 = 1 << 61;
 const WAKING: u64 = 1 << 60;
 const HALTED: u64 = 1 << 63;
 const WAITING: u64 = 1 << 62;
+const WANTED: u64 = 1 << 61;
 const POSITION: u64 = WAKING - 1;
 
 /// Producers and consumers each have their own word: apart by two lines, since processors fetch lines in pairs.
@@ -104,8 +106,8 @@ pub enum Taken<J: Job> {
 
 pub struct Task<J: Job> {
     pub job: J,
-    /// The taker owes a waiting submitter its release.
-    pub owes_release: bool,
+    /// What the taker owes to those who wait for room.
+    pub owes: Owes,
 }
 
 impl<J: Job> Queue<J> {
@@ -302,8 +304,8 @@ impl<J: Job> Queue<J> {
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == position + 1 {
                 let next = self.next(position);
-                let owes_release = head & WAITING != 0 && self.has_enough_room(next);
-                let flags = head & if owes_release { HALTED } else { HALTED | WAITING };
+                let owes = self.owes(head, next);
+                let flags = head & !POSITION & !owes.flags();
                 match self.head.0.compare_exchange_weak(
                     head,
                     next | flags,
@@ -320,7 +322,7 @@ impl<J: Job> Queue<J> {
                                 Some(self.detail(position).with(|place| unsafe { (*place).assume_init() }));
                         }
                         slot.stamp.store(position + self.one_lap, Ordering::Release);
-                        return Taken::Task(Task { job, owes_release });
+                        return Taken::Task(Task { job, owes });
                     }
                     Err(now) => head = now,
                 }

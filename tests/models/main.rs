@@ -1,6 +1,7 @@
 //! The promises where pools have lost tasks or hung, each as one scenario (explore.rs says how they are run).
 
 mod explore;
+mod notify;
 mod results;
 
 use explore::*;
@@ -314,7 +315,7 @@ fn take(queue: &Queue<Number>) -> Option<u64> {
 /// A queue and the submitters that wait for room in it, without workers.
 struct Door {
     queue: Queue<Number>,
-    room: Room,
+    room: Room<Number>,
 }
 
 impl Door {
@@ -329,7 +330,7 @@ impl Door {
     fn take(&self) -> Option<u64> {
         match self.queue.take(Taker::Worker, &mut None) {
             Taken::Task(task) => {
-                if task.owes_release {
+                if task.owes.release() {
                     self.room.release_one();
                 }
                 Some(task.job.0)
@@ -354,4 +355,10 @@ impl Job for Number {
     }
 
     fn end(&self, _: Option<&()>, _: Outcome) {}
+}
+
+fn is_readable(descriptor: i32) -> bool {
+    let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one descriptor to look at.
+    unsafe { libc::poll(&mut poll, 1, 0) == 1 }
 }
