@@ -370,6 +370,7 @@ impl<J: Job> Pool<J> {
 
     /// Pays what a take owes to those who wait for room. Called between the take and the task, so that the task counts as running.
     #[cold]
+    #[inline(never)]
     pub(super) fn pay(&self, owes: Owes) {
         if owes.release() {
             self.room.release_one();

@@ -305,7 +305,7 @@ impl<J: Job> Queue<J> {
             if stamp == position + 1 {
                 let next = self.next(position);
                 let owes = self.owes(head, next);
-                let flags = head & !POSITION & !owes.flags();
+                let flags = head ^ position ^ owes.flags();
                 match self.head.0.compare_exchange_weak(
                     head,
                     next | flags,

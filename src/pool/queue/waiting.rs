@@ -38,7 +38,7 @@ impl Duty {
 }
 
 /// What a take owes: the flags of those who wait for room, which it has unset.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Owes(u64);
 
 impl Owes {
@@ -150,12 +150,7 @@ impl<J: Job> Queue<J> {
     #[inline(always)]
     pub(super) fn owes(&self, head: u64, next: u64) -> Owes {
         let asked = head & (WAITING | WANTED);
-        if asked == 0 { Owes(0) } else { self.owes_of(asked, next) }
-    }
-
-    #[cold]
-    fn owes_of(&self, asked: u64, next: u64) -> Owes {
-        Owes(if self.has_enough_room(next) { asked } else { asked & WANTED })
+        if asked == 0 || self.has_enough_room(next) { Owes(asked) } else { Owes(asked & WANTED) }
     }
 
     /// Whether a push would find room, or be refused for good. Stale for those who have not synchronised with the last take and push.
