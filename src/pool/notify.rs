@@ -23,7 +23,7 @@
 //! - hand over: a teller that has told `TURN` waiters asks though there is room, and leaves the rest to the next take, if there is a
 //!   task to take. So no worker is kept from its own task by waiters that come back again and again.
 //! - forget: waiting → free, or the caller waits until the notice that is being called has returned.
-//! - muffle: a submit was refused for want of room. The bell is asked for, then lowered, unless there is room again.
+//! - muffle: a submit was refused for want of room. Word is asked for, then the bell is lowered; or rung anew, if there is room again.
 //!
 //! # Invariants
 //!
@@ -312,10 +312,11 @@ impl Notify {
             return;
         }
         let mut state = self.state.lock();
-        if let Some(bell) = state.bell.as_mut().filter(|bell| bell.is_rung)
-            && !queue.has_room()
-            && !queue.ask_for_word().has_room
-        {
+        let Some(bell) = state.bell.as_mut().filter(|bell| bell.is_rung) else { return };
+        if queue.has_room() || queue.ask_for_word().has_room {
+            // Once more, for those who wait for edges: they were refused since they were woken.
+            bell.fd.raise();
+        } else {
             bell.is_rung = false;
             bell.fd.lower();
         }
