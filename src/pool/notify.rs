@@ -253,8 +253,7 @@ impl Notify {
         let mut state = locked; // let go before that
         let mut next = first;
         let mut told = 0;
-        loop {
-            let Some(waiter) = next.or_else(|| self.next(&state, queue, told)) else { break };
+        while let Some(waiter) = next.take().or_else(|| self.next(&state, queue, told)) {
             let notice = state.take(waiter);
             teller.waiter.set(waiter);
             drop(state);
@@ -265,7 +264,6 @@ impl Notify {
             if state.forgetters > 0 {
                 self.told.notify_all();
             }
-            next = None;
             told += 1;
         }
     }
