@@ -21,6 +21,7 @@ pub mod manual;
 pub mod options;
 pub mod pool;
 pub mod results;
+pub mod room;
 pub mod sized;
 pub mod stats;
 pub mod status;

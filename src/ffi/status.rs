@@ -41,6 +41,8 @@ pub const WP_ENOTSUP: c_int = -10;
 pub const WP_ERESULTS: c_int = -11;
 /// The task's group, or one that this stands in, has been cancelled. Nothing was accepted, and nothing of that group starts any more.
 pub const WP_ECANCELLED: c_int = -12;
+/// Too late: what the call was to take back has happened already, or was never begun. Nothing was done.
+pub const WP_ETOOLATE: c_int = -13;
 
 fn text(code: c_int) -> &'static std::ffi::CStr {
     match code {
@@ -57,6 +59,7 @@ fn text(code: c_int) -> &'static std::ffi::CStr {
         WP_ENOTSUP => c"not supported by this version of the library: update it or clear the new fields",
         WP_ERESULTS => c"the results queue is full: read records, then submit again",
         WP_ECANCELLED => c"the group is cancelled: it accepts no more tasks, make a new one",
+        WP_ETOOLATE => c"too late: it has happened already, or was never begun",
         _ => c"unknown code: the header is newer than the library, or this is no code of it",
     }
 }
@@ -80,6 +83,7 @@ impl From<crate::pool::Error> for c_int {
             Error::Thread => WP_ETHREAD,
             Error::Full => WP_EFULL,
             Error::ResultsFull => WP_ERESULTS,
+            Error::TooLate => WP_ETOOLATE,
             Error::TimedOut => WP_ETIMEDOUT,
             Error::Cancelled => WP_ECANCELLED,
             Error::Closed => WP_ECLOSED,

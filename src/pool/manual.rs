@@ -47,6 +47,9 @@ impl<J: Job> Pool<J> {
             match self.queue.take(Taker::Worker, &mut detail) {
                 Taken::Task(task) => {
                     was_there = true;
+                    if task.owes.any() {
+                        self.pay(task.owes);
+                    }
                     *ran += u64::from(self.perform(SEAT, worker, &task.job, &mut detail));
                 }
                 Taken::Empty(_) | Taken::Drained => break,

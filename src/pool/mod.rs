@@ -12,7 +12,8 @@
 //!
 //! **The pool**: open → closed (one bit, set by one atomic step) → joining → over. A fault of the library: failed, beside any.
 //!
-//! **A submitter**: see `room`, and `place` for one whose task needs a place in a queue of results, which is [`results`].
+//! **A submitter**: see `room`, and `place` for one whose task needs a place in a queue of results, which is [`results`]; `notify` for
+//! one that does not wait, but is told when there is room.
 //!
 //! # Transitions of a worker
 //!
@@ -36,8 +37,8 @@
 //! - P3 (law L5): a shutdown succeeds only after every worker has left and no thread discards; a worker leaves, and a discarder
 //!   stops, only between tasks. So nothing runs afterwards.
 //! - P4 (law L2): in every snapshot `accepted = ended + queued + running` (`stats`).
-//! - P5 (law L6): the threads that can be inside a callback are the workers and the discarder, and each has its number written
-//!   where `crew::Crew::has_inside` looks before it enters one.
+//! - P5 (law L6): the threads that can be inside a callback are the workers, the discarder and those that tell of room, and each has
+//!   its number written where `Pool::is_inside` looks before it enters one.
 //! - No callback is called under a lock.
 
 // `forbid` would reach into the three files below that say why they need it; every other file forbids for itself.
@@ -51,7 +52,9 @@ pub mod group;
 mod inside;
 mod job;
 mod lanes;
+mod list;
 mod manual;
+pub mod notify;
 mod parker;
 mod place;
 pub mod queue;
@@ -83,7 +86,8 @@ const SPINS: u32 = if cfg!(wp_loom) { 1 } else { 16 };
 pub struct Pool<J: Job> {
     queue: queue::Queue<J>,
     crew: crew::Crew,
-    room: room::Room,
+    room: room::Room<J>,
+    notify: notify::Notify,
     elsewhere: elsewhere::Elsewhere,
     timer: timer::Timer,
     /// Tasks that met these fates.
@@ -111,6 +115,7 @@ impl<J: Job> Pool<J> {
             queue: queue::Queue::new(config.capacity())?,
             crew: crew::Crew::new(config.workers())?,
             room: room::Room::new(),
+            notify: notify::Notify::new(),
             elsewhere: elsewhere::Elsewhere::new(),
             timer: timer::Timer::new(config.has_timer()),
             cancelled: AtomicU64::new(0),
@@ -212,12 +217,13 @@ impl<J: Job> Pool<J> {
         match wait {
             Wait::Never => Err(Error::Full),
             Wait::For(0) => Err(Error::TimedOut),
-            _ if self.refuse_inside().is_err() => Err(Error::Deadlock),
+            _ if self.is_inside() => Err(Error::Deadlock),
             _ if self.config.is_manual() => self.push_stepping(job, detail),
             _ => {
                 let group = detail.as_ref().and_then(Detail::group);
                 let is_refused = || group.is_some_and(|group| group.refuse_cancelled().is_err());
-                self.room.push(&self.queue, || self.push(job, detail), is_refused, begin())
+                let push = |job, detail| self.push(job, detail);
+                self.room.push(&self.queue, job, detail, push, is_refused, begin())
             }
         }
     }
@@ -233,6 +239,7 @@ impl<J: Job> Pool<J> {
             Err(Error::Closed) => Err(if self.has_failed() { Error::Panicked } else { Error::Closed }),
             Err(error) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
+                self.notify.muffle(&self.queue);
                 Err(error)
             }
         }

@@ -109,7 +109,7 @@ impl<J: Job> Pool<J> {
         match (wait, results.when_full()) {
             (Wait::Never | Wait::For(0), _) | (_, WhenFull::Refuse) => Err(Error::ResultsFull),
             // The tasks of a manual pool free no place here, and nobody sleeps in it.
-            _ if self.config.is_manual() || self.refuse_inside().is_err() => Err(Error::Deadlock),
+            _ if self.config.is_manual() || self.is_inside() => Err(Error::Deadlock),
             _ => {
                 let deadline = begin();
                 self.elsewhere.stay_counted(results, || results.reserve_until(deadline, refusal))

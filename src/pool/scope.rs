@@ -163,14 +163,15 @@ impl<J: Job> Pool<J> {
         if pushed == Pushed::OwingWake {
             self.crew.wake_one(&self.queue);
         }
-        self.release_for_place();
+        self.pay_for_place();
         Some((job, detail))
     }
 
     /// A place has come back otherwise than by a take.
-    fn release_for_place(&self) {
-        if self.queue.owes_release() {
-            self.room.release_one();
+    fn pay_for_place(&self) {
+        let owes = self.queue.owes_for_place();
+        if owes.any() {
+            self.pay(owes);
         }
     }
 
@@ -238,7 +239,7 @@ impl<J: Job> Pool<J> {
                 None if group.is_empty() => break,
                 None => return Err(Error::Deadlock),
             };
-            self.release_for_place();
+            self.pay_for_place();
             if let Some(status) = self.perform_scoped(me, &job, &detail, false) {
                 self.crew.workers[me as usize].note(status);
             }

@@ -53,12 +53,13 @@ impl<J: Job> Pool<J> {
         Ok(())
     }
 
-    /// Nobody is left who runs or ends a task.
+    /// Nobody is left who runs or ends a task, or tells of room.
     fn is_deserted(&self, state: &State) -> bool {
         state.live == 0
             && state.visitors == 0
             && !state.is_stepped
             && self.crew.discarder.load(Ordering::Relaxed) == 0
+            && self.notify.is_quiet()
     }
 
     fn stage(&self) -> Stage {
@@ -71,6 +72,7 @@ impl<J: Job> Pool<J> {
             self.crew.wake_all(&self.queue);
             self.room.release_all();
             self.elsewhere.rouse_all();
+            self.tell_room();
         }
     }
 
@@ -154,6 +156,7 @@ impl<J: Job> Pool<J> {
         self.crew.wake_all(&self.queue);
         self.room.release_all();
         self.elsewhere.rouse_all();
+        self.tell_room();
     }
 
     pub fn has_failed(&self) -> bool {
@@ -164,9 +167,15 @@ impl<J: Job> Pool<J> {
         if self.has_failed() { Err(Error::Panicked) } else { Ok(()) }
     }
 
+    /// Whether the calling thread is inside a callback of this pool.
+    pub(super) fn is_inside(&self) -> bool {
+        self.crew.has_inside(this_thread())
+            || inside::is_inside(self.id())
+            || self.notify.has_inside(this_thread())
+    }
+
     /// Law L6.
     pub(super) fn refuse_inside(&self) -> Result<(), Error> {
-        let is_inside = self.crew.has_inside(this_thread()) || inside::is_inside(self.id());
-        if is_inside { Err(Error::Deadlock) } else { Ok(()) }
+        if self.is_inside() { Err(Error::Deadlock) } else { Ok(()) }
     }
 }

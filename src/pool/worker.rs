@@ -35,8 +35,8 @@ impl<J: Job> Pool<J> {
                     if duty == Duty::Waking && self.queue.pass_waking_on() {
                         self.crew.wake_one(&self.queue);
                     }
-                    if task.owes_release {
-                        self.room.release_one();
+                    if task.owes.any() {
+                        self.pay(task.owes);
                     }
                     return Some(task.job);
                 }

@@ -165,6 +165,27 @@ static void steady_batches(wp_pool *pool, unsigned long count) {
     }
 }
 
+static void notice(void *arg) {
+    check_count(arg);
+}
+
+/* Waiters that are told at once, by a worker, or taken back. */
+static void steady_waiters(wp_pool *pool, unsigned long count) {
+    static atomic_uint told;
+    wp_waiter waiter = WP_WAITER_INIT;
+    unsigned expected = 0;
+    waiter.notify = notice;
+    waiter.arg = &told;
+    for (unsigned long i = 0; i < count; i++) {
+        while (i % 2 && wp_try_submit(pool, check_count, &ran) == WP_OK) {
+        }
+        CHECK_EQ(WP_OK, wp_when_room(pool, &waiter));
+        int code = i % 3 ? WP_ETOOLATE : wp_forget_room(pool, &waiter, WP_FOREVER);
+        expected += code != WP_OK;
+        AWAIT(atomic_load(&told) == expected);
+    }
+}
+
 /* A thread that does one thing and tells how many calls of the allocator there were meanwhile. */
 struct visitor {
     wp_pool *pool;
@@ -272,6 +293,16 @@ static void the_steady_state_allocates_nothing(void) {
     printf("no_allocation: %lu tasks, half of them in batches (%llu submits waited): %lu calls of the allocator\n", 2 * count,
            (unsigned long long)stats.waits, allocations);
     CHECK_EQ(0, allocations);
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
+static void waiting_for_word_of_room_allocates_nothing(void) {
+    wp_pool *pool = check_pool(STEADY_WORKERS, STEADY_CAPACITY);
+    CHECK(wp_room_fd(pool) >= 0);
+    unsigned long before = atomic_load(&calls);
+    steady_waiters(pool, check_rounds(1000));
+    CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+    CHECK_EQ(before, atomic_load(&calls));
     CHECK_EQ(WP_OK, wp_destroy(pool));
 }
 
@@ -432,6 +463,7 @@ int main(void) {
     CASE(a_refused_create_leaves_nothing);
     CASE(a_threads_first_call_allocates_nothing);
     CASE(a_thread_whose_first_call_blocks_allocates_nothing);
+    CASE(waiting_for_word_of_room_allocates_nothing);
     CASE(ending_allocates_nothing);
     CASE(results_allocate_when_they_are_made_and_never_again);
     CASE(the_steady_state_allocates_nothing);

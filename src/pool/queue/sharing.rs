@@ -24,7 +24,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::{ASLEEP, CLOSED, HALTED, POSITION, Pause, Pushed, Queue, READY, SHARED, Task, WAITING, WAKING};
+use super::{ASLEEP, CLOSED, HALTED, Owes, POSITION, Pause, Pushed, Queue, READY, SHARED, Task, WAKING};
 use crate::pool::group::Group;
 use crate::pool::lanes::{Lanes, State};
 use crate::pool::{Error, Job};
@@ -112,7 +112,7 @@ impl<J: Job> Queue<J> {
         self.lanes.note_taken();
         self.settle(&state, Pushed::Quietly);
         drop(state);
-        Some(Task { job, owes_release: self.owes_release() })
+        Some(Task { job, owes: self.owes_for_place() })
     }
 
     /// The next task that may run of a lane, if it is within this group, for somebody who waits for that.
@@ -157,20 +157,24 @@ impl<J: Job> Queue<J> {
         &self.lanes
     }
 
-    /// As a take does: whether a waiting submitter is to be released, now that a place came back.
-    pub fn owes_release(&self) -> bool {
-        let mut head = self.head.0.load(Ordering::Acquire);
-        while head & WAITING != 0 && self.has_enough_room(head & POSITION) {
+    /// What is owed, as by a take, now that a place came back otherwise. The step reads head, so who asked before it is seen, and who asks
+    /// later sees the place.
+    pub fn owes_for_place(&self) -> Owes {
+        let mut head = self.head.0.fetch_or(0, Ordering::AcqRel);
+        loop {
+            let owes = self.owes(head, head & POSITION);
+            if !owes.any() {
+                return owes;
+            }
             match self.head.0.compare_exchange_weak(
                 head,
-                head & !WAITING,
+                head ^ owes.flags(),
                 Ordering::AcqRel,
                 Ordering::Acquire,
             ) {
-                Ok(_) => return true,
+                Ok(_) => return owes,
                 Err(now) => head = now,
             }
         }
-        false
     }
 }
