@@ -657,7 +657,7 @@ int wp_options_init(struct wp_options *options,
  * Tells how many bytes of memory wp_create() will ask for with these options, before anything is made: the queue,
  * the workers' records and the system's own record of each thread. Nothing else is allocated later, whatever the
  * pool does. The workers' stacks come on top (workers times stack size, of address space: the system commits what
- * is used), and the first pool of a process maps one page that all share.
+ * is used).
  *
  * `options`: NULL means all defaults. `bytes`: receives the number; left alone on failure.
  *
@@ -719,8 +719,9 @@ int wp_shutdown_report_init(struct wp_shutdown_report *report,
  *
  * Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of its range, `mode` is unknown, `struct_size` is wrong;
  * WP_ENOTSUP: a reserved field is set, or a field that this version does not know;
- * WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started
- * (those that were are stopped again, with their hooks).
+ * WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started,
+ * also when what lacks is memory for its stack or for the C library's record of it (those that were are stopped again,
+ * with their hooks). No allocation that fails ends the process.
  * Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does; with
  * WP_ETHREAD also until the threads that were started have ended. Since 0.1.
  */

@@ -70,7 +70,7 @@ pub unsafe extern "C" fn wp_options_init(options: *mut wp_options, struct_size: 
 /// Tells how many bytes of memory wp_create() will ask for with these options, before anything is made: the queue,
 /// the workers' records and the system's own record of each thread. Nothing else is allocated later, whatever the
 /// pool does. The workers' stacks come on top (workers times stack size, of address space: the system commits what
-/// is used), and the first pool of a process maps one page that all share.
+/// is used).
 ///
 /// `options`: NULL means all defaults. `bytes`: receives the number; left alone on failure.
 ///

@@ -141,8 +141,9 @@ pub(super) unsafe fn on_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -
 ///
 /// Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of its range, `mode` is unknown, `struct_size` is wrong;
 /// WP_ENOTSUP: a reserved field is set, or a field that this version does not know;
-/// WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started
-/// (those that were are stopped again, with their hooks).
+/// WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started,
+/// also when what lacks is memory for its stack or for the C library's record of it (those that were are stopped again,
+/// with their hooks). No allocation that fails ends the process.
 /// Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does; with
 /// WP_ETHREAD also until the threads that were started have ended. Since 0.1.
 #[must_use]
