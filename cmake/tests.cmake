@@ -21,6 +21,21 @@ foreach(source IN LISTS test_sources)
     endforeach()
 endforeach()
 
+# Plug-ins with a copy of the library of their own; the second can't be unloaded.
+foreach(name IN ITEMS plugin plugin_that_stays)
+    add_library(test_${name} MODULE "${PROJECT_SOURCE_DIR}/tests/plugin/plugin.c")
+    target_link_libraries(test_${name} PRIVATE workerpool::static Threads::Threads)
+    target_link_options(test_${name} PRIVATE -Wl,--exclude-libs,ALL)
+    set_target_properties(test_${name} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/plugin")
+endforeach()
+target_link_options(test_plugin_that_stays PRIVATE -Wl,-z,nodelete)
+foreach(kind IN ITEMS shared static)
+    add_dependencies(test_c_unloading_${kind} test_plugin test_plugin_that_stays)
+    target_link_libraries(test_c_unloading_${kind} PRIVATE ${CMAKE_DL_LIBS})
+    target_compile_definitions(test_c_unloading_${kind} PRIVATE "WP_LIBRARY=\"${shared_library}\""
+        "WP_PLUGIN=\"$<TARGET_FILE:test_plugin>\"" "WP_PLUGIN_THAT_STAYS=\"$<TARGET_FILE:test_plugin_that_stays>\"")
+endforeach()
+
 function(workerpool_script name timeout)
     add_test(NAME ${name} COMMAND ${ARGN})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout})

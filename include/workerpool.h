@@ -32,7 +32,11 @@
  * other's pool can deadlock; that is not detected. No callback is ever called with a lock of the library held.
  *
  * A callback must return: leaving it by longjmp or by ending its thread is undefined, and a C++ exception that leaves it
- * ends the process. A worker's thread-local destructors run after its last callback; they must not call on its pool.
+ * ends the process with one line on its error output. A worker's thread-local destructors run after its last callback; they
+ * must not call on its pool. A callback that needs more stack than its thread has meets a guard page (SIGSEGV).
+ *
+ * Exit. A process may exit, from any thread and also from inside a callback, while pools are alive and tasks run; nothing
+ * waits for them. An exit handler may still use a pool (on the terms of the thread that it runs on).
  *
  * Signals. The workers block every asynchronous signal but SIGPROF, so signals are taken by the program's own threads.
  * No call returns early because of a signal.

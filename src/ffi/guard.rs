@@ -1,4 +1,4 @@
-//! The one place that stops a panic at the border.
+//! The one place that stops a panic at the border, and what tries to leave a callback by any other way than returning.
 
 use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,38 @@ pub fn guard(body: impl FnOnce() -> c_int) -> c_int {
 /// As [`guard`], for a call on a pool: a panic also marks the pool as lost.
 pub fn guard_pool(pool: &super::pool::wp_pool, body: impl FnOnce() -> c_int) -> c_int {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-        pool.fail();
-        WP_EPANIC
+        // What is broken may break this too.
+        guard(|| {
+            pool.fail();
+            WP_EPANIC
+        })
     })
+}
+
+const LEFT: &[u8] =
+    b"libworkerpool: a callback of a pool did not return: an exception left it, or its thread was ended. \
+A callback must return; catch the exception inside it. The process ends here.\n";
+
+/// Ends the process with one line if the callback is unwound. Free of charge while it returns.
+struct MustReturn;
+
+impl Drop for MustReturn {
+    #[cold]
+    fn drop(&mut self) {
+        // SAFETY: readable bytes; the descriptor may be closed, which is an error like any other.
+        unsafe {
+            libc::write(libc::STDERR_FILENO, LEFT.as_ptr().cast(), LEFT.len());
+            libc::abort();
+        }
+    }
+}
+
+/// Calls a function of the caller's. Whatever unwinds it, a C++ exception say, can't be passed on: frames of the core lie between it
+/// and whoever could catch it, and other tasks behind.
+#[inline(always)]
+pub fn callback<R>(call: impl FnOnce() -> R) -> R {
+    let must_return = MustReturn;
+    let result = call();
+    std::mem::forget(must_return);
+    result
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 
-use super::guard::{guard, guard_pool};
+use super::guard::{callback, guard, guard_pool};
 use super::options::{self, Settings, wp_options, wp_thread_fn};
 use super::status::{WP_EFORKED, WP_EINVAL, WP_OK};
 use super::task::Task;
@@ -34,14 +34,14 @@ impl ThreadHooks for Hooks {
     fn started(&self, worker: u32) {
         if let Some(call) = self.on_start {
             // SAFETY: the caller gave this function to be called on each worker with this argument.
-            unsafe { call(worker, self.arg) };
+            callback(|| unsafe { call(worker, self.arg) });
         }
     }
 
     fn stopping(&self, worker: u32) {
         if let Some(call) = self.on_stop {
             // SAFETY: as above.
-            unsafe { call(worker, self.arg) };
+            callback(|| unsafe { call(worker, self.arg) });
         }
     }
 }
@@ -115,7 +115,6 @@ pub(super) fn code(result: Result<(), Error>) -> c_int {
 fn enter(pool: *const (), index: u32) {
     // SAFETY: start() handed its own pool, which outlives the thread.
     let pool = unsafe { &*pool.cast::<wp_pool>() };
-    // A C++ exception that leaves a task ends the process here, with the runtime's message.
     guard_pool(pool, || {
         pool.core.work(index, &pool.hooks);
         WP_OK

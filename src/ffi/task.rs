@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 
-use super::guard::guard;
+use super::guard::{callback, guard};
 use super::limits::WP_NO_WORKER;
 use super::results::{self, wp_record, wp_results};
 use super::sized::{self, Sized as SizedStruct};
@@ -198,7 +198,7 @@ impl Job for Task {
     fn run(&self, detail: Option<&mut Detail>, worker: u32) -> i32 {
         match self.code {
             // SAFETY: the caller of wp_submit() gave this function to be called with this argument.
-            Code::Plain(run) => unsafe { run(self.arg) },
+            Code::Plain(run) => callback(|| unsafe { run(self.arg) }),
             Code::Bare(run) | Code::Full(run) => {
                 let label = detail.map_or(std::ptr::null(), |detail| {
                     if !detail.results.is_null() {
@@ -208,7 +208,7 @@ impl Job for Task {
                 });
                 let mut context = wp_context { worker, label };
                 // SAFETY: as above; the context outlives the call.
-                return unsafe { run(&mut context, self.arg) };
+                return callback(|| unsafe { run(&mut context, self.arg) });
             }
         }
         0
@@ -228,7 +228,7 @@ impl Job for Task {
                 reserved: 0,
             };
             // SAFETY: the caller of wp_submit_task() gave this function to be called once with this argument.
-            unsafe { end(&outcome, self.arg) };
+            callback(|| unsafe { end(&outcome, self.arg) });
         }
         if !detail.results.is_null() {
             let began = if outcome.fate == Fate::Ran { detail.began } else { ended };
