@@ -36,6 +36,30 @@ foreach(kind IN ITEMS shared static)
         "WP_PLUGIN=\"$<TARGET_FILE:test_plugin>\"" "WP_PLUGIN_THAT_STAYS=\"$<TARGET_FILE:test_plugin_that_stays>\"")
 endforeach()
 
+# The library with planted faults, for one test alone.
+set(faults_dir "${PROJECT_BINARY_DIR}/tests/faults")
+string(REPLACE "${cargo_dir}" "${cargo_dir}-faults" faults_rustc "${cargo_rustc}")
+string(REPLACE "${cargo_dir}" "${cargo_dir}-faults" faults_artifact "${artifact_dir}/libworkerpool.so")
+add_custom_target(workerpool_faults ALL
+    COMMAND ${faults_rustc} --features faults --crate-type cdylib
+    COMMAND "${CMAKE_COMMAND}" -E make_directory "${faults_dir}"
+    COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${faults_artifact}"
+        "${faults_dir}/libworkerpool.so.${abi_version}"
+    BYPRODUCTS "${faults_dir}/libworkerpool.so.${abi_version}"
+    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+    USES_TERMINAL
+    VERBATIM)
+add_library(workerpool_with_faults SHARED IMPORTED)
+set_target_properties(workerpool_with_faults PROPERTIES
+    IMPORTED_LOCATION "${faults_dir}/libworkerpool.so.${abi_version}"
+    IMPORTED_SONAME "libworkerpool.so.${abi_version}"
+    INTERFACE_INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/include")
+add_dependencies(workerpool_with_faults workerpool_faults)
+workerpool_program(test_faults "${PROJECT_SOURCE_DIR}/tests/faults/faults.c" workerpool_with_faults)
+set_target_properties(test_faults PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${faults_dir}")
+add_test(NAME faults COMMAND test_faults)
+set_tests_properties(faults PROPERTIES TIMEOUT 120)
+
 function(workerpool_script name timeout)
     add_test(NAME ${name} COMMAND ${ARGN})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout})

@@ -247,6 +247,12 @@
 #define WP_FATE_DISCARDED 4
 
 /**
+ * In a record only: no fate. A fault of the library (WP_EPANIC) has ended who ran the task or told its end, so nobody knows how far it
+ * came, and its `end` may not have been called.
+ */
+#define WP_FATE_LOST 5
+
+/**
  * What a running task may ask about itself. Valid inside that call of the task, on its thread, and nowhere else.
  */
 typedef struct wp_context wp_context;

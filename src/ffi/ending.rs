@@ -7,7 +7,7 @@ use super::limits::{WP_SHUTDOWN_CANCEL, WP_SHUTDOWN_DRAIN};
 use super::pool::{code, footprint, on_pool, wp_pool};
 use super::sized;
 use super::stats::{wp_shutdown_report, wp_stats};
-use super::status::{WP_EINVAL, WP_EPANIC, WP_OK};
+use super::status::{WP_EINVAL, WP_OK};
 use crate::pool::{Error, Mode, Wait};
 use crate::sys::clock;
 
@@ -127,9 +127,6 @@ pub unsafe extern "C" fn wp_stats_get(pool: *const wp_pool, stats: *mut wp_stats
             return error.into();
         }
         on_pool(pool, |pool| {
-            if pool.core.has_failed() {
-                return WP_EPANIC;
-            }
             sized::write(stats, &wp_stats::new(pool.core.snapshot(), footprint(pool.core.config())));
             WP_OK
         })

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::status::WP_EPANIC;
 
@@ -17,10 +18,43 @@ pub fn guard_pool(pool: &super::pool::wp_pool, body: impl FnOnce() -> c_int) -> 
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         // What is broken may break this too.
         guard(|| {
-            pool.fail();
+            pool.core.fail();
             WP_EPANIC
         })
     })
+}
+
+/// As [`guard_pool`], for the life of a worker.
+pub fn guard_worker(pool: &super::pool::wp_pool, life: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(life)).is_err() {
+        guard(|| {
+            pool.core.fail_worker();
+            WP_EPANIC
+        });
+    }
+}
+
+/// As [`guard`], for a call on results: a panic also marks them as lost.
+pub fn guard_results(results: &super::results::wp_results, body: impl FnOnce() -> c_int) -> c_int {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        guard(|| {
+            results.core.fail();
+            WP_EPANIC
+        })
+    })
+}
+
+/// A panic of ours is told by WP_EPANIC and nothing else (law L7): the message that Rust would print is not printed.
+///
+/// The hook that does this is that of the Rust standard library inside this very library. A shared library, and a static one that was
+/// built as a whole (the release profile), have their own, which nobody else can reach: other Rust code in the process keeps its
+/// messages. Set once, without waiting for whoever is setting it just now (a fork may have come between), and nothing is allocated: the
+/// closure has no size.
+pub fn hush() {
+    static IS_HUSHED: AtomicBool = AtomicBool::new(false);
+    if !IS_HUSHED.swap(true, Ordering::Relaxed) {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
 }
 
 const LEFT: &[u8] =

@@ -42,6 +42,9 @@ pub const WP_FATE_CANCELLED: u32 = 2;
 pub const WP_FATE_EXPIRED: u32 = 3;
 /// The task never ran: a shutdown with WP_SHUTDOWN_CANCEL came first.
 pub const WP_FATE_DISCARDED: u32 = 4;
+/// In a record only: no fate. A fault of the library (WP_EPANIC) has ended who ran the task or told its end, so nobody knows how far it
+/// came, and its `end` may not have been called.
+pub const WP_FATE_LOST: u32 = 5;
 
 const _: () = {
     use crate::pool::{Fate, NO_WORKER, config};

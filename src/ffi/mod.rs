@@ -13,6 +13,8 @@
 
 pub mod ending;
 pub mod executor;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod guard;
 pub mod limits;
 pub mod manual;

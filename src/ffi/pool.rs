@@ -1,11 +1,13 @@
 //! `wp_pool`: the handle and its threads; `wp_create`.
 
 use std::ffi::{c_int, c_void};
+use std::mem::ManuallyDrop;
 
-use super::guard::{callback, guard, guard_pool};
+use super::guard::{callback, guard, guard_pool, guard_worker, hush};
 use super::options::{self, Settings, wp_options, wp_thread_fn};
-use super::status::{WP_EFORKED, WP_EINVAL, WP_OK};
+use super::status::{WP_EFORKED, WP_EINVAL, WP_EPANIC, WP_OK};
 use super::task::Task;
+use crate::faults::{self, Stage};
 use crate::pool::{Config, Error, Mode, Pool, ThreadHooks, Wait};
 use crate::sys::{clock, fork, thread};
 
@@ -86,6 +88,7 @@ impl wp_pool {
                 let _ = self.shutdown(Mode::Drain, Wait::Forever);
                 return Err(Error::Thread);
             }
+            faults::point(Stage::Start);
         }
         Ok(())
     }
@@ -101,10 +104,6 @@ impl wp_pool {
     pub(super) fn step(&self, max: u64, ran: &mut u64) -> c_int {
         code(self.core.step(max, ran))
     }
-
-    pub(super) fn fail(&self) {
-        self.core.fail();
-    }
 }
 
 pub(super) fn code(result: Result<(), Error>) -> c_int {
@@ -115,10 +114,7 @@ pub(super) fn code(result: Result<(), Error>) -> c_int {
 fn enter(pool: *const (), index: u32) {
     // SAFETY: start() handed its own pool, which outlives the thread.
     let pool = unsafe { &*pool.cast::<wp_pool>() };
-    guard_pool(pool, || {
-        pool.core.work(index, &pool.hooks);
-        WP_OK
-    });
+    guard_worker(pool, || pool.core.work(index, &pool.hooks));
 }
 
 /// The pool behind a handle, for every call but create and destroy.
@@ -130,6 +126,7 @@ pub(super) unsafe fn on_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -
     match unsafe { pool.as_ref() } {
         None => WP_EINVAL,
         Some(pool) if !pool.family.is_ours() => WP_EFORKED,
+        Some(pool) if pool.core.has_failed() => WP_EPANIC,
         Some(pool) => guard_pool(pool, || body(pool)),
     }
 }
@@ -152,11 +149,14 @@ pub unsafe extern "C" fn wp_create(options: *const wp_options, pool: *mut *mut w
         if pool.is_null() {
             return WP_EINVAL;
         }
+        hush();
         // SAFETY: NULL or a struct of `struct_size` readable bytes, as documented.
         let made = unsafe { options::read(options) }.and_then(|settings| {
-            let made = wp_pool::new(&settings)?;
-            made[0].start(&settings)?;
-            Ok(made)
+            // Not freed by a panic, which may find workers there.
+            let made = ManuallyDrop::new(wp_pool::new(&settings)?);
+            let started = made[0].start(&settings);
+            let made = ManuallyDrop::into_inner(made);
+            started.map(|()| made)
         });
         match made {
             Ok(made) => {

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use super::guard::{callback, guard};
-use super::limits::WP_NO_WORKER;
+use super::limits::{WP_FATE_LOST, WP_NO_WORKER};
 use super::results::{self, wp_record, wp_results};
 use super::sized::{self, Sized as SizedStruct};
 use crate::pool::{Error, Fate, Job, Outcome};
@@ -232,19 +232,33 @@ impl Job for Task {
         }
         if !detail.results.is_null() {
             let began = if outcome.fate == Fate::Ran { detail.began } else { ended };
-            let record = wp_record {
-                struct_size: size_of::<wp_record>(),
-                arg: self.arg,
-                user_data: detail.user_data,
-                queued_ns: began.saturating_sub(detail.submitted),
-                running_ns: ended.saturating_sub(began),
-                fate: outcome.fate as u32,
-                status: outcome.status,
-                worker: outcome.worker,
-                reserved: 0,
-            };
+            let record = self.record(detail, outcome.fate as u32, [began, ended]);
+            let record = wp_record { status: outcome.status, worker: outcome.worker, ..record };
             // SAFETY: this task was accepted with a place there and a reference, and ends once.
             unsafe { results::record(detail.results, record) };
+        }
+    }
+
+    fn lose(&self, detail: &Detail) {
+        if !detail.results.is_null() {
+            // SAFETY: the reference is still there: the task has not ended.
+            unsafe { results::lose(detail.results, self.record(detail, WP_FATE_LOST, [0; 2])) };
+        }
+    }
+}
+
+impl Task {
+    fn record(&self, detail: &Detail, fate: u32, [began, ended]: [u64; 2]) -> wp_record {
+        wp_record {
+            struct_size: size_of::<wp_record>(),
+            arg: self.arg,
+            user_data: detail.user_data,
+            queued_ns: began.saturating_sub(detail.submitted),
+            running_ns: ended.saturating_sub(began),
+            fate,
+            status: 0,
+            worker: WP_NO_WORKER,
+            reserved: 0,
         }
     }
 }

@@ -29,8 +29,8 @@ const SEAT: u32 = 0;
 impl<J: Job> Pool<J> {
     /// Runs up to `max` queued tasks on the calling thread. `ran` tells at any time how many.
     pub fn step(&self, max: u64, ran: &mut u64) -> Result<(), Error> {
-        self.refuse_inside()?;
         self.refuse_failed()?;
+        self.refuse_inside()?;
         let worker = &self.crew.workers[SEAT as usize];
         {
             let mut state = self.crew.lock();

@@ -39,6 +39,7 @@ use super::parker::Parker;
 use super::queue::{Pushed, Queue};
 use super::wait::Deadline;
 use super::{Error, Job};
+use crate::faults;
 use crate::sync::{AtomicU64, Mutex, Ordering, Wake};
 use crate::sys::clock;
 
@@ -60,6 +61,21 @@ struct Waiter {
     parker: Parker,
     before: Cell<*const Waiter>,
     behind: Cell<*const Waiter>,
+}
+
+/// A node that is linked; unlinked when dropped, by a panic too (R2).
+struct InLine<'a, J: Job> {
+    room: &'a Room,
+    waiter: &'a Waiter,
+    queue: &'a Queue<J>,
+    began: u64,
+}
+
+impl<J: Job> Drop for InLine<'_, J> {
+    fn drop(&mut self) {
+        self.room.leave_line(self.waiter, self.queue);
+        self.room.wait_ns.fetch_add(clock::now_ns() - self.began, Ordering::Relaxed);
+    }
 }
 
 struct Line {
@@ -148,6 +164,8 @@ impl Room {
         let waiter =
             Waiter { parker: Parker::new(), before: Cell::new(ptr::null()), behind: Cell::new(ptr::null()) };
         let mut is_at_door = self.stand_in_line(&waiter);
+        let in_line = InLine { room: self, waiter: &waiter, queue, began };
+        faults::point(faults::Stage::InLine);
         // The queue was full just now. A single place that is free again by now would only make this submitter and the workers
         // wait for each other task by task; but a closing must be seen.
         let mut shall_try = queue.is_closed();
@@ -176,8 +194,7 @@ impl Room {
                 shall_try = is_at_door;
             }
         };
-        self.leave_line(&waiter, queue);
-        self.wait_ns.fetch_add(clock::now_ns() - began, Ordering::Relaxed);
+        drop(in_line);
         result
     }
 

@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use super::crew::{Stage, State};
+use super::crew::{self, State};
+use super::lost::InHand;
 use super::queue::{Taken, Taker};
 use super::{Error, Fate, Job, NO_WORKER, Outcome, Pool, Report, Wait};
+use crate::faults::{self, Stage};
 use crate::sync::{Ordering, this_thread};
 
 /// What becomes of the tasks that are queued when a shutdown begins.
@@ -18,13 +20,14 @@ impl<J: Job> Pool<J> {
     /// Closes the pool and waits until every task has ended and every worker has left; then one of the callers that wait runs
     /// `join`, which waits for the threads themselves.
     pub fn shutdown(&self, mode: Mode, wait: Wait, join: impl FnOnce()) -> Result<(), Error> {
+        self.refuse_failed()?;
         self.refuse_inside()?;
         let deadline = wait.begin();
         self.close();
         if mode == Mode::Cancel {
             self.discard_queued();
         }
-        if self.config.is_manual() && self.stage() != Stage::Over {
+        if self.config.is_manual() && self.stage() != crew::Stage::Over {
             if wait == Wait::For(0) && !self.is_quiet() {
                 return Err(Error::TimedOut);
             }
@@ -34,9 +37,9 @@ impl<J: Job> Pool<J> {
         loop {
             self.refuse_failed()?;
             match state.stage {
-                Stage::Over => return Ok(()),
-                Stage::Manned if self.is_deserted(&state) => break,
-                Stage::Manned | Stage::Joining => {}
+                crew::Stage::Over => return Ok(()),
+                crew::Stage::Manned if self.is_deserted(&state) => break,
+                crew::Stage::Manned | crew::Stage::Joining => {}
             }
             let left = deadline.left();
             if left.is_some_and(|left| left.is_zero()) {
@@ -44,10 +47,11 @@ impl<J: Job> Pool<J> {
             }
             state = self.crew.changed.wait(state, left);
         }
-        state.stage = Stage::Joining;
+        state.stage = crew::Stage::Joining;
         drop(state);
+        faults::point(Stage::Join);
         join();
-        self.crew.lock().stage = Stage::Over;
+        self.crew.lock().stage = crew::Stage::Over;
         self.crew.changed.notify_all();
         Ok(())
     }
@@ -57,13 +61,14 @@ impl<J: Job> Pool<J> {
         state.live == 0 && !state.is_stepped && self.crew.discarder.load(Ordering::Relaxed) == 0
     }
 
-    fn stage(&self) -> Stage {
+    fn stage(&self) -> crew::Stage {
         self.crew.lock().stage
     }
 
     /// Draws the line (law L4) and wakes everybody who would wait beyond it.
     fn close(&self) {
         if self.queue.close() {
+            faults::point(Stage::Close);
             self.crew.wake_all(&self.queue);
             self.room.release_all();
             self.elsewhere.rouse_all();
@@ -83,11 +88,14 @@ impl<J: Job> Pool<J> {
         self.queue.halt();
         let mut detail = None;
         while let Taken::Task(task) = self.queue.take(Taker::Discarder, &mut detail) {
-            if detail.is_some() {
+            let hand = InHand::new(&task.job, &mut detail);
+            faults::point(Stage::Discard);
+            if hand.detail.is_some() {
                 let outcome = Outcome { fate: Fate::Discarded, status: 0, worker: NO_WORKER };
-                task.job.end(detail.as_ref(), outcome);
-                detail = None;
+                task.job.end(hand.detail.as_ref(), outcome);
+                *hand.detail = None;
             }
+            hand.let_go();
             self.discarded.fetch_add(1, Ordering::Release);
         }
         let mut state = self.crew.lock();
@@ -100,8 +108,8 @@ impl<J: Job> Pool<J> {
 
     /// Waits until, at some instant after the call began, no task was queued, running or in its `end`.
     pub fn wait_idle(&self, wait: Wait) -> Result<(), Error> {
-        self.refuse_inside()?;
         self.refuse_failed()?;
+        self.refuse_inside()?;
         if self.is_quiet() {
             return Ok(());
         }
@@ -120,6 +128,7 @@ impl<J: Job> Pool<J> {
             if let Err(failed) = self.refuse_failed() {
                 break Err(failed);
             }
+            faults::point(Stage::WaitIdle);
             let left = deadline.left();
             if left.is_some_and(|left| left.is_zero()) {
                 break Err(Error::TimedOut);
@@ -137,19 +146,6 @@ impl<J: Job> Pool<J> {
     pub fn report(&self) -> Report {
         let snapshot = self.snapshot();
         Report { queued: snapshot.queued(), running: snapshot.running(), discarded: snapshot.discarded }
-    }
-
-    /// The library has found a fault of its own in this pool: everybody is woken, and told so from now on.
-    pub fn fail(&self) {
-        self.failed.store(true, Ordering::Release);
-        self.queue.close();
-        self.crew.wake_all(&self.queue);
-        self.room.release_all();
-        self.elsewhere.rouse_all();
-    }
-
-    pub fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
     }
 
     pub(super) fn refuse_failed(&self) -> Result<(), Error> {

@@ -2,8 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+use super::lost::InHand;
 use super::queue::{Duty, Taken, Taker};
 use super::{Fate, Job, Outcome, Pool, ThreadHooks};
+use crate::faults::{self, Stage};
 use crate::sync::{Ordering, spin_loop, this_thread};
 
 impl<J: Job> Pool<J> {
@@ -29,12 +31,15 @@ impl<J: Job> Pool<J> {
         loop {
             match self.queue.take(Taker::Worker, detail) {
                 Taken::Task(task) => {
+                    let hand = InHand::new(&task.job, detail);
+                    faults::point(Stage::Take);
                     if duty == Duty::Waking && self.queue.pass_waking_on() {
                         self.crew.wake_one(&self.queue);
                     }
                     if task.owes_release {
                         self.room.release_one();
                     }
+                    hand.let_go();
                     return Some(task.job);
                 }
                 Taken::Drained => return None,
@@ -69,11 +74,15 @@ impl<J: Job> Pool<J> {
 
     #[inline(always)]
     pub(super) fn perform(&self, me: u32, job: &J, detail: &mut Option<J::Detail>) {
-        let status = job.run(detail.as_mut(), me);
+        let hand = InHand::new(job, detail);
+        let status = job.run(hand.detail.as_mut(), me);
+        faults::point(Stage::Ran);
         if job.is_detailed() {
-            job.end(detail.as_ref(), Outcome { fate: Fate::Ran, status, worker: me });
-            *detail = None;
+            job.end(hand.detail.as_ref(), Outcome { fate: Fate::Ran, status, worker: me });
+            *hand.detail = None;
         }
+        hand.let_go();
+        faults::point(Stage::Count);
         let worker = &self.crew.workers[me as usize];
         if status != 0 {
             // Before `ran`, so that a snapshot never shows more failures than ends.

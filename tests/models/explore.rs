@@ -157,6 +157,8 @@ impl Job for TestJob {
         0
     }
 
+    fn lose(&self, _: &()) {}
+
     fn end(&self, _: Option<&()>, outcome: Outcome) {
         // SAFETY: see Send.
         unsafe { &*self.record }.end(outcome.fate);

@@ -353,5 +353,7 @@ impl Job for Number {
         0
     }
 
+    fn lose(&self, _: &()) {}
+
     fn end(&self, _: Option<&()>, _: Outcome) {}
 }
