@@ -3,6 +3,7 @@
 # c.NAME.shared, c.NAME.static     each program of tests/c (and cpp.… of tests/cpp), linked to either library
 # programs.NAME                    the examples, driven by tests/programs/NAME.py
 # header.…, abi, readme, consumer   what a compiler, a linker and a user see of the library
+# faults.…                         what the library does after a fault of its own, planted for the purpose
 # instructions                     what a task costs, in instructions: no timing is ever a test
 #
 # 77 means skipped. Every test has a limit of time: one that hangs is a failure, not a stuck run.
@@ -57,8 +58,8 @@ set_target_properties(workerpool_with_faults PROPERTIES
 add_dependencies(workerpool_with_faults workerpool_faults)
 workerpool_program(test_faults "${PROJECT_SOURCE_DIR}/tests/faults/faults.c" workerpool_with_faults)
 set_target_properties(test_faults PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${faults_dir}")
-add_test(NAME faults COMMAND test_faults)
-set_tests_properties(faults PROPERTIES TIMEOUT 120)
+add_test(NAME faults.stages COMMAND test_faults)
+set_tests_properties(faults.stages PROPERTIES TIMEOUT 120)
 
 function(workerpool_script name timeout)
     add_test(NAME ${name} COMMAND ${ARGN})
@@ -86,6 +87,7 @@ workerpool_script(header.clang 120 "${tests}/header/compile" clang clang++)
 workerpool_script(header.generated 600 "${scripts}/check-header" "${PROJECT_BINARY_DIR}/cargo-header")
 workerpool_script(abi 600 "${scripts}/check-abi" "${PROJECT_BINARY_DIR}")
 workerpool_script(instructions 120 "${scripts}/instructions" "${PROJECT_BINARY_DIR}")
+workerpool_script(faults.neighbour 120 "${tests}/faults/neighbour" "${PROJECT_BINARY_DIR}")
 workerpool_script(readme 60 "${tests}/header/readme" "${PROJECT_BINARY_DIR}")
 workerpool_script(consumer 600 "${tests}/consumer/run" "${PROJECT_BINARY_DIR}/consumer")
 

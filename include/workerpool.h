@@ -81,7 +81,7 @@
 #define WP_OPTIONS_INIT { sizeof(wp_options), NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 #define WP_TASK_INIT { sizeof(wp_task), NULL, NULL, NULL, NULL, NULL, 0 }
 #define WP_EXECUTOR_INIT { sizeof(wp_executor), NULL, NULL, NULL }
-#define WP_STATS_INIT { sizeof(wp_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define WP_STATS_INIT { sizeof(wp_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define WP_SHUTDOWN_REPORT_INIT { sizeof(wp_shutdown_report), 0, 0, 0, 0 }
 #define WP_RESULTS_OPTIONS_INIT { sizeof(wp_results_options), NULL, 0, 0 }
 #define WP_RECORD_INIT { sizeof(wp_record), NULL, 0, 0, 0, 0, 0, 0, 0 }
@@ -143,8 +143,9 @@
 #define WP_EFORKED -8
 
 /**
- * The library found a fault of its own in this pool. The pool can't be used any more and its memory is left
- * alone; other pools are not affected. Every function that returns a code may return this one. Please report it.
+ * The library found a fault of its own in this pool (or in these results). It can't be used any more and its memory is left
+ * alone, tasks that run are left in peace, everybody who waits is told, nothing is printed; other pools are not affected. Every
+ * function that returns a code may return this one. Please report it.
  */
 #define WP_EPANIC -9
 
@@ -214,6 +215,27 @@
  * room in the pool's queue. Only where somebody else reads: who submits and reads on one thread would wait for itself.
  */
 #define WP_RESULTS_WAIT 1
+
+/**
+ * `wp_stats.workers_reason`: the options say how many workers (or the pool is a manual one).
+ */
+#define WP_WORKERS_BY_OPTION 1
+
+/**
+ * `wp_stats.workers_reason`: one worker for each processor of the system.
+ */
+#define WP_WORKERS_BY_PROCESSORS 2
+
+/**
+ * `wp_stats.workers_reason`: one worker for each processor that the process's affinity, or its cpuset, leaves it.
+ */
+#define WP_WORKERS_BY_AFFINITY 3
+
+/**
+ * `wp_stats.workers_reason`: what the quota of the process's control groups (a container's CPU limit) allows, rounded down, at
+ * least 1.
+ */
+#define WP_WORKERS_BY_QUOTA 4
 
 /**
  * wp_shutdown_for(): run everything that was accepted.
@@ -294,7 +316,8 @@ typedef struct wp_options {
     const char *name;
     /**
      * How many threads run tasks: exactly this many from create to shutdown. 0: as many as the process may use at
-     * once (CPU affinity and cgroup quota, rounded down), at least 1. At most WP_WORKERS_MAX.
+     * once (CPU affinity and cgroup quota, rounded down), at least 1; `wp_stats.workers_reason` tells what decided. At most
+     * WP_WORKERS_MAX.
      */
     uint32_t workers;
     /**
@@ -502,6 +525,14 @@ typedef struct wp_stats {
      * Submitters waiting for room now, in line as wp_submit() tells, or for a place in results.
      */
     uint64_t waiting;
+    /**
+     * Why there are as many workers as there are: WP_WORKERS_BY_…
+     */
+    uint32_t workers_reason;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } wp_stats;
 
 /**
@@ -587,7 +618,7 @@ typedef struct wp_record {
      */
     uint64_t running_ns;
     /**
-     * WP_FATE_…
+     * WP_FATE_…, or WP_FATE_LOST.
      */
     uint32_t fate;
     /**

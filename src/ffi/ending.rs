@@ -127,7 +127,8 @@ pub unsafe extern "C" fn wp_stats_get(pool: *const wp_pool, stats: *mut wp_stats
             return error.into();
         }
         on_pool(pool, |pool| {
-            sized::write(stats, &wp_stats::new(pool.core.snapshot(), footprint(pool.core.config())));
+            let config = pool.core.config();
+            sized::write(stats, &wp_stats::new(pool.core.snapshot(), footprint(config), config.reason()));
             WP_OK
         })
     }

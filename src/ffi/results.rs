@@ -53,7 +53,7 @@ pub struct wp_record {
     pub queued_ns: u64,
     /// Nanoseconds that the task ran, without its `end`; 0 unless `fate` is WP_FATE_RAN.
     pub running_ns: u64,
-    /// WP_FATE_…
+    /// WP_FATE_…, or WP_FATE_LOST.
     pub fate: u32,
     /// What the task returned; 0 unless `fate` is WP_FATE_RAN.
     pub status: i32,

@@ -348,6 +348,15 @@ static void the_footprint_is_what_create_asks_for(void) {
     }
 }
 
+/* How many processors there are is read from the system's files, some of them long. */
+static void the_default_number_of_workers_is_found_without_allocation(void) {
+    uint64_t bytes = 0;
+    unsigned long before = atomic_load(&calls);
+    CHECK_EQ(WP_OK, wp_footprint(NULL, &bytes));
+    CHECK_EQ(before, atomic_load(&calls));
+    CHECK_AT_LEAST(1, bytes);
+}
+
 static void each_pair_in_its_own_process(void) {
     for (pair = 0; pair < sizeof pairs / sizeof pairs[0]; pair++) {
         pid_t child = check_fork();
@@ -369,6 +378,7 @@ int main(void) {
     }
     CASE(the_counting_counts);
     CASE(each_pair_in_its_own_process); /* before this process has threads */
+    CASE(the_default_number_of_workers_is_found_without_allocation);
     CASE(a_refused_create_leaves_nothing);
     CASE(a_threads_first_call_allocates_nothing);
     CASE(a_thread_whose_first_call_blocks_allocates_nothing);

@@ -72,7 +72,9 @@ AT(wp_stats, refused, 96);
 AT(wp_stats, waits, 104);
 AT(wp_stats, wait_ns, 112);
 AT(wp_stats, waiting, 120);
-SIZE(wp_stats, 128);
+AT(wp_stats, workers_reason, 128);
+AT(wp_stats, reserved, 132);
+SIZE(wp_stats, 136);
 
 AT(wp_shutdown_report, reserved, 8);
 AT(wp_shutdown_report, queued, 16);
