@@ -18,7 +18,9 @@
  * Threads. Every function may be called by any thread at any time, except where its text says otherwise; wp_destroy()
  * must be the last call on its pool. No function may be called in a signal handler.
  *
- * Inside callbacks of a pool (a task, an `end`, a thread hook) no call on that same pool waits:
+ * Inside callbacks of a pool no call on that same pool waits. That holds for each of them, on whichever thread it runs: a task and the
+ * `end` of one that ran (on a worker), the `end` of a discarded task (on the thread that shuts the pool down), on_thread_start and
+ * on_thread_stop (on their worker), and all of a manual pool (on the thread that runs it):
  *
  *                                       room       queue full     pool closed
  *     wp_try_submit()                   WP_OK      WP_EFULL       WP_ECLOSED
@@ -26,7 +28,9 @@
  *     wp_submit(), longer timeouts      WP_OK      WP_EDEADLK     WP_ECLOSED
  *     wp_wait_idle(), wp_shutdown(), wp_shutdown_for(), wp_destroy(), wp_run(): WP_EDEADLK, whatever the timeout
  *     a submit whose task names full results: WP_ERESULTS; if it would have to wait for them (WP_RESULTS_WAIT): WP_EDEADLK
- *     wp_stats_get(), wp_now(), calls on other pools and those without a pool: as everywhere
+ *     wp_results_next(), wp_results_drain(): as everywhere; with a timeout they wait, and it may be for this very task
+ *     wp_results_release(), also of the last reference, and the other calls on results: as everywhere
+ *     wp_stats_get(), wp_now(), wp_pool_executor(), wp_clock_advance(), wp_create(), calls on other pools: as everywhere
  *
  * The `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
  * other's pool can deadlock; that is not detected. No callback is ever called with a lock of the library held.
