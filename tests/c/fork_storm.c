@@ -178,7 +178,9 @@ static void tasks_that_fork_do_no_harm(void) {
 
 int main(void) {
     check_begin("fork_storm");
-    CASE(forks_while_other_threads_submit_and_create);
+    if (!CHECK_SANITIZED) { /* gcc 12's allocates under a lock of its own, which a fork may leave locked in the child. */
+        CASE(forks_while_other_threads_submit_and_create);
+    }
     CASE(a_raw_clone_is_a_fork_too);
     CASE(spawned_children_change_nothing);
     CASE(tasks_that_fork_do_no_harm);
