@@ -190,16 +190,29 @@ static void the_pool_is_lost(unsigned held) {
 
 /* ---- the stages ---- */
 
+static void start_held(uint32_t worker, void *arg) {
+    struct scene *me = arg;
+    (void)worker;
+    gate_task(&me->gate);
+    atomic_fetch_add(&me->runs, 1);
+}
+
+/* The workers that were started find their pool still there. */
 static void in_a_create(void) {
     wp_options options = WP_OPTIONS_INIT;
     wp_pool *pool = NULL;
     set_scene(0);
     options.workers = 3;
+    options.on_thread_start = start_held;
+    options.thread_arg = &scene;
     for (int64_t after = 0; after < 3; after++) {
         plant(START, after);
         CHECK_EQ(WP_EPANIC, wp_create(&options, &pool));
         CHECK(pool == NULL);
+        check_wait_times(&scene.gate.begun, (unsigned)after + 1);
     }
+    check_post_times(&scene.gate.open, 1 + 2 + 3);
+    AWAIT(atomic_load(&scene.runs) == 1 + 2 + 3);
     the_other_pool_works();
     CHECK_EQ(WP_OK, wp_destroy(scene.pool));
 }
