@@ -39,6 +39,7 @@ models: ## the concurrency models in their full form (make test runs a bounded o
 
 mutants: ## do the tests notice when the library is broken on purpose?
 	@scripts/setup test
+	@$(MAKE) build
 	@scripts/mutants $(BUILD)
 
 soak: ## one_fate run long: 1,000 rounds, as many under the address sanitizer, some under valgrind

@@ -19,7 +19,9 @@
  * Threads. Every function may be called by any thread at any time, except where its text says otherwise; wp_destroy()
  * must be the last call on its pool. No function may be called in a signal handler.
  *
- * Inside callbacks of a pool (a task, an `end`, a thread hook, a `notify`) no call on that same pool waits:
+ * Inside callbacks of a pool no call on that same pool waits. That holds for each of them, on whichever thread it runs: a task and the
+ * `end` of one that ran (on a worker), the `end` of one that was cancelled, expired or discarded (on the thread that did that: any, or
+ * the timer), on_thread_start and on_thread_stop (on their worker), a `notify`, and all of a manual pool (on the thread that runs it):
  *
  *                                       room       queue full     pool closed
  *     wp_try_submit()                   WP_OK      WP_EFULL       WP_ECLOSED
@@ -30,15 +32,21 @@
  *     wp_group_wait() for another group: runs that group's queued tasks; WP_EDEADLK when it would have to sleep
  *     wp_group_create(), wp_group_cancel(), wp_group_release(), wp_group_status_get(): as everywhere, also for the own group
  *     a submit whose task names full results: WP_ERESULTS; if it would have to wait for them (WP_RESULTS_WAIT): WP_EDEADLK
+ *     wp_results_next(), wp_results_drain(): as everywhere; with a timeout they wait, and it may be for this very task
+ *     wp_results_release(), also of the last reference, and the other calls on results: as everywhere
  *     wp_forget_room(), if it would have to wait: WP_EDEADLK
- *     wp_when_room(), wp_room_fd(), wp_stats_get(), wp_now(), calls on other pools and those without a pool: as everywhere
+ *     wp_when_room(), wp_room_fd(), wp_stats_get(), wp_now(), wp_pool_executor(), wp_clock_advance(), wp_create(), calls on other pools:
+ *     as everywhere
  *
- * The `end` of a cancelled or expired task may be called on a thread that is not the pool's: inside it, these rules hold there. The
- * `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
+ * The `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
  * other's pool can deadlock; that is not detected. No callback is ever called with a lock of the library held.
  *
  * A callback must return: leaving it by longjmp or by ending its thread is undefined, and a C++ exception that leaves it
- * ends the process. A worker's thread-local destructors run after its last callback; they must not call on its pool.
+ * ends the process with one line on its error output. A worker's thread-local destructors run after its last callback; they
+ * must not call on its pool. A callback that needs more stack than its thread has meets a guard page (SIGSEGV).
+ *
+ * Exit. A process may exit, from any thread and also from inside a callback, while pools are alive and tasks run; nothing
+ * waits for them. An exit handler may still use a pool (on the terms of the thread that it runs on).
  *
  * Signals. The workers block every asynchronous signal but SIGPROF, so signals are taken by the program's own threads.
  * No call returns early because of a signal.
@@ -86,7 +94,7 @@
 #define WP_GROUP_OPTIONS_INIT { sizeof(wp_group_options), NULL, 0, 0, 0 }
 #define WP_GROUP_STATUS_INIT { sizeof(wp_group_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 #define WP_EXECUTOR_INIT { sizeof(wp_executor), NULL, NULL, NULL }
-#define WP_STATS_INIT { sizeof(wp_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define WP_STATS_INIT { sizeof(wp_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define WP_SHUTDOWN_REPORT_INIT { sizeof(wp_shutdown_report), 0, 0, 0, 0 }
 #define WP_RESULTS_OPTIONS_INIT { sizeof(wp_results_options), NULL, 0, 0 }
 #define WP_RECORD_INIT { sizeof(wp_record), NULL, 0, 0, 0, 0, 0, 0, 0 }
@@ -149,8 +157,9 @@
 #define WP_EFORKED -8
 
 /**
- * The library found a fault of its own in this pool. The pool can't be used any more and its memory is left
- * alone; other pools are not affected. Every function that returns a code may return this one. Please report it.
+ * The library found a fault of its own in this pool (or in these results). It can't be used any more and its memory is left
+ * alone, tasks that run are left in peace, everybody who waits is told, nothing is printed; other pools are not affected. Every
+ * function that returns a code may return this one. Please report it.
  */
 #define WP_EPANIC -9
 
@@ -232,6 +241,27 @@
 #define WP_RESULTS_WAIT 1
 
 /**
+ * `wp_stats.workers_reason`: the options say how many workers (or the pool is a manual one).
+ */
+#define WP_WORKERS_BY_OPTION 1
+
+/**
+ * `wp_stats.workers_reason`: one worker for each processor of the system.
+ */
+#define WP_WORKERS_BY_PROCESSORS 2
+
+/**
+ * `wp_stats.workers_reason`: one worker for each processor that the process's affinity, or its cpuset, leaves it.
+ */
+#define WP_WORKERS_BY_AFFINITY 3
+
+/**
+ * `wp_stats.workers_reason`: what the quota of the process's control groups (a container's CPU limit) allows, rounded down, at
+ * least 1.
+ */
+#define WP_WORKERS_BY_QUOTA 4
+
+/**
  * wp_shutdown_for(): run everything that was accepted.
  */
 #define WP_SHUTDOWN_DRAIN 0
@@ -261,6 +291,12 @@
  * The task never ran: a shutdown with WP_SHUTDOWN_CANCEL came first.
  */
 #define WP_FATE_DISCARDED 4
+
+/**
+ * In a record only: no fate. A fault of the library (WP_EPANIC) has ended who ran the task or told its end, so nobody knows how far it
+ * came, and its `end` may not have been called.
+ */
+#define WP_FATE_LOST 5
 
 /**
  * `wp_group_options.on_error`: a task that fails (returns a status other than 0) changes nothing for the others.
@@ -351,7 +387,8 @@ typedef struct wp_options {
     const char *name;
     /**
      * How many threads run tasks: exactly this many from create to shutdown. 0: as many as the process may use at
-     * once (CPU affinity and cgroup quota, rounded down), at least 1. At most WP_WORKERS_MAX.
+     * once (CPU affinity and cgroup quota, rounded down), at least 1; `wp_stats.workers_reason` tells what decided. At most
+     * WP_WORKERS_MAX.
      */
     uint32_t workers;
     /**
@@ -581,6 +618,14 @@ typedef struct wp_stats {
      * Submitters waiting for room now, in line as wp_submit() tells, or for a place in results.
      */
     uint64_t waiting;
+    /**
+     * Why there are as many workers as there are: WP_WORKERS_BY_…
+     */
+    uint32_t workers_reason;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } wp_stats;
 
 /**
@@ -754,7 +799,7 @@ typedef struct wp_record {
      */
     uint64_t running_ns;
     /**
-     * WP_FATE_…
+     * WP_FATE_…, or WP_FATE_LOST.
      */
     uint32_t fate;
     /**
@@ -863,7 +908,7 @@ int wp_options_init(struct wp_options *options,
  * Tells how many bytes of memory wp_create() will ask for with these options, before anything is made: the queue,
  * the workers' records and the system's own record of each thread. Nothing else is allocated later, whatever the
  * pool does. The workers' stacks come on top (workers times stack size, of address space: the system commits what
- * is used), and the first pool of a process maps one page that all share.
+ * is used).
  *
  * `options`: NULL means all defaults. `bytes`: receives the number; left alone on failure.
  *
@@ -962,8 +1007,9 @@ int wp_shutdown_report_init(struct wp_shutdown_report *report,
  *
  * Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of its range, `mode` is unknown, `struct_size` is wrong;
  * WP_ENOTSUP: a reserved field is set, or a field that this version does not know;
- * WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started
- * (those that were are stopped again, with their hooks).
+ * WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started,
+ * also when what lacks is memory for its stack or for the C library's record of it (those that were are stopped again,
+ * with their hooks). No allocation that fails ends the process.
  * Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does; with
  * WP_ETHREAD also until the threads that were started have ended. Since 0.1.
  */

@@ -57,6 +57,12 @@ mod imp {
         ($name:ident, $value:ty) => {
             pub struct $name(loom::sync::atomic::$name);
 
+            impl Default for $name {
+                fn default() -> Self {
+                    $name::new(0)
+                }
+            }
+
             impl $name {
                 pub fn new(value: $value) -> Self {
                     $name(loom::sync::atomic::$name::new(value))

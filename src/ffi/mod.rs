@@ -14,6 +14,8 @@
 pub mod context;
 pub mod ending;
 pub mod executor;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod group;
 pub mod guard;
 pub mod limits;

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::mem::{offset_of, transmute};
 
-use super::guard::guard;
+use super::guard::{callback, guard};
 use super::pool::{code, on_pool, wp_pool};
 use super::sized::{self, Sized as SizedStruct};
 use super::status::WP_EPANIC;
@@ -79,7 +79,9 @@ unsafe fn node(waiter: *mut wp_waiter) -> Result<*const Waiter, Error> {
 /// The function is a wp_room_fn that was given to be called with this argument.
 unsafe fn call(function: *const (), arg: *mut ()) {
     // SAFETY: the caller's promise.
-    unsafe { transmute::<*const (), unsafe extern "C-unwind" fn(*mut c_void)>(function)(arg.cast()) }
+    callback(|| unsafe {
+        transmute::<*const (), unsafe extern "C-unwind" fn(*mut c_void)>(function)(arg.cast())
+    });
 }
 
 /// Has `waiter->notify(waiter->arg)` called once as soon as there is room for at least one task, be it a single place, or the pool

@@ -30,8 +30,9 @@ pub const WP_EDEADLK: c_int = -7;
 /// The process forked after this pool was made, and this is the child: the workers live in the parent. Only
 /// wp_destroy() does anything to this pool here; make a new one.
 pub const WP_EFORKED: c_int = -8;
-/// The library found a fault of its own in this pool. The pool can't be used any more and its memory is left
-/// alone; other pools are not affected. Every function that returns a code may return this one. Please report it.
+/// The library found a fault of its own in this pool (or in these results). It can't be used any more and its memory is left
+/// alone, tasks that run are left in peace, everybody who waits is told, nothing is printed; other pools are not affected. Every
+/// function that returns a code may return this one. Please report it.
 pub const WP_EPANIC: c_int = -9;
 /// A field that this version of the library does not know was set, or a feature that it lacks was asked for: the
 /// header is newer than the library. The call did nothing.

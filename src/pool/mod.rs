@@ -53,6 +53,7 @@ mod inside;
 mod job;
 mod lanes;
 mod list;
+mod lost;
 mod manual;
 pub mod notify;
 mod parker;
@@ -75,6 +76,7 @@ pub use shutdown::Mode;
 pub use stats::{Report, Snapshot};
 pub use wait::Wait;
 
+use crate::faults::{self, Stage};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::sys::clock;
 
@@ -170,11 +172,17 @@ impl<J: Job> Pool<J> {
     /// The same in every other case.
     #[cold]
     pub fn submit_slowly(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
-        let pushed = match self.push(job, detail) {
+        let pushed = self.push_slowly(job, detail, wait);
+        self.finish_submit(pushed)
+    }
+
+    /// Up to the acceptance.
+    fn push_slowly(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<queue::Pushed, Error> {
+        faults::point(Stage::Submit);
+        match self.push(job, detail) {
             Err(Error::Full) => self.push_to_full(job, detail, wait, || wait.begin()),
             pushed => pushed,
-        };
-        self.finish_submit(pushed)
+        }
     }
 
     /// Accepts `count` tasks in order, or as many of them as it can before one is refused, and why. `accepted` tells at any
@@ -189,6 +197,7 @@ impl<J: Job> Pool<J> {
         // One time for all of them; it begins when there is need to wait.
         let mut deadline = None;
         while *accepted < count {
+            faults::point(Stage::Submit);
             let pushed = match self.queue.push_batch(count - *accepted, |index| job(*accepted + index)) {
                 Err(Error::Full) => {
                     let (job, detail) = job(*accepted);

@@ -48,6 +48,7 @@ use super::parker::Parker;
 use super::queue::{Pushed, Queue};
 use super::wait::Deadline;
 use super::{Error, Job};
+use crate::faults;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Wake};
 use crate::sys::clock;
 
@@ -81,6 +82,24 @@ enum State {
     LetMeIn,
     /// Somebody has pushed for it, and it is on the list no more.
     IsIn,
+}
+
+/// A node that is linked; unlinked when dropped, by a panic too (R2), if nobody has let it in.
+struct InLine<'a, J: Job> {
+    room: &'a Room<J>,
+    waiter: &'a Waiter<J>,
+    queue: &'a Queue<J>,
+    began: u64,
+}
+
+impl<J: Job> Drop for InLine<'_, J> {
+    fn drop(&mut self) {
+        let line = self.room.line.lock();
+        if self.waiter.state.get() != State::IsIn {
+            self.room.leave_line(line, self.waiter, self.queue);
+        }
+        self.room.wait_ns.fetch_add(clock::now_ns() - self.began, Ordering::Relaxed);
+    }
 }
 
 impl<J: Job> Node for Waiter<J> {
@@ -126,6 +145,8 @@ impl<J: Job> Room<J> {
         let (links, state) = (Links::new(), Cell::new(State::Alone));
         let waiter = Waiter { parker: Parker::new(), links, state, job, detail };
         let mut is_at_door = self.stand_in_line(&waiter);
+        let in_line = InLine { room: self, waiter: &waiter, queue, began };
+        faults::point(faults::Stage::InLine);
         // The queue was full just now. A single place that is free again by now would only make this submitter and the workers
         // wait for each other task by task; but a refusal must be seen, whose cause comes before its `release_all`.
         let mut shall_try = queue.is_closed() || is_refused();
@@ -150,11 +171,10 @@ impl<J: Job> Room<J> {
                 let was_at_door = is_at_door;
                 let is_woken = waiter.parker.park(limit(deadline, patience));
                 let line = self.line.lock();
-                if waiter.state.replace(State::Alone) == State::IsIn {
-                    drop(line);
-                    self.wait_ns.fetch_add(clock::now_ns() - began, Ordering::Relaxed);
-                    return Ok(Pushed::Quietly);
+                if waiter.state.get() == State::IsIn {
+                    break Ok(Pushed::Quietly);
                 }
+                waiter.state.set(State::Alone);
                 is_at_door = is_woken || line.has_first(&waiter);
                 drop(line);
                 patience = if is_at_door && !was_at_door {
@@ -165,9 +185,7 @@ impl<J: Job> Room<J> {
                 shall_try = is_at_door;
             }
         };
-        let line = self.line.lock();
-        self.leave_line(line, &waiter, queue);
-        self.wait_ns.fetch_add(clock::now_ns() - began, Ordering::Relaxed);
+        drop(in_line);
         result
     }
 

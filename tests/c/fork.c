@@ -32,6 +32,10 @@ static void the_child_of_a_fork(wp_pool *pool, const struct fates *fates) {
     CHECK_EQ(WP_EFORKED, wp_shutdown_for(pool, WP_SHUTDOWN_CANCEL, WP_FOREVER, &report));
     CHECK_EQ(WP_EFORKED, wp_stats_get(pool, &stats));
     CHECK_EQ(0, memcmp(&stats, &untouched, sizeof stats));
+    wp_executor executor = WP_EXECUTOR_INIT;
+    CHECK_EQ(WP_EFORKED, wp_pool_executor(pool, &executor));
+    CHECK(executor.self == NULL && executor.submit_task == NULL);
+    CHECK(wp_now(pool) > 0);
     CHECK_EQ(1, check_threads());
 
     /* A pool of the child's own works, while the old one is still there and after it is gone. */

@@ -4,7 +4,7 @@
  * again: not for a submit of any kind, a batch, a thread's first one, one that blocks, a snapshot, or a wait. All is freed by
  * wp_destroy().
  *
- * This program takes the place of glibc's allocator (malloc and its kin, defined below) and counts. Each size of pool is
+ * This program takes the place of glibc's allocator (allocator.h) and counts. Each size of pool is
  * measured in a process of its own, since glibc keeps the stacks of ended threads, and their records, for the next threads.
  *
  * WP_ROUNDS: thousands of submits in the steady state; 1000 also in the short form.
@@ -20,69 +20,9 @@ int main(void) {
 
 #else
 
-#include <malloc.h>
+#include "allocator.h"
+
 #include <sys/wait.h>
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-void __libc_free(void *block);
-
-static atomic_ulong requests;        /* Calls that asked for memory. */
-static atomic_ulong requested_bytes; /* What they asked for. */
-static atomic_long live;             /* Blocks asked for and not given back. */
-static atomic_ulong calls;           /* All of these, with those that give back. */
-
-static void *counted(void *block, size_t size) {
-    atomic_fetch_add(&calls, 1);
-    atomic_fetch_add(&requests, 1);
-    if (block != NULL) {
-        atomic_fetch_add(&requested_bytes, size);
-        atomic_fetch_add(&live, 1);
-    }
-    return block;
-}
-
-void *malloc(size_t size) {
-    return counted(__libc_malloc(size), size);
-}
-
-void *calloc(size_t count, size_t size) {
-    return counted(__libc_calloc(count, size), count * size);
-}
-
-void *realloc(void *old, size_t size) {
-    if (old != NULL) {
-        atomic_fetch_sub(&live, 1);
-    }
-    return counted(__libc_realloc(old, size), size);
-}
-
-void *memalign(size_t alignment, size_t size) {
-    return counted(__libc_memalign(alignment, size), size);
-}
-
-void *aligned_alloc(size_t alignment, size_t size) {
-    return counted(__libc_memalign(alignment, size), size);
-}
-
-int posix_memalign(void **block, size_t alignment, size_t size) {
-    void *made = counted(__libc_memalign(alignment, size), size);
-    if (made == NULL) {
-        return ENOMEM;
-    }
-    *block = made;
-    return 0;
-}
-
-void free(void *block) {
-    atomic_fetch_add(&calls, 1);
-    if (block != NULL) {
-        atomic_fetch_sub(&live, 1);
-    }
-    __libc_free(block);
-}
 
 /* The count sees the allocations of the program and of what it is linked with, or this test could not fail. */
 static void the_counting_counts(void) {
@@ -439,6 +379,15 @@ static void the_footprint_is_what_create_asks_for(void) {
     }
 }
 
+/* How many processors there are is read from the system's files, some of them long. */
+static void the_default_number_of_workers_is_found_without_allocation(void) {
+    uint64_t bytes = 0;
+    unsigned long before = atomic_load(&calls);
+    CHECK_EQ(WP_OK, wp_footprint(NULL, &bytes));
+    CHECK_EQ(before, atomic_load(&calls));
+    CHECK_AT_LEAST(1, bytes);
+}
+
 static void each_pair_in_its_own_process(void) {
     for (pair = 0; pair < sizeof pairs / sizeof pairs[0]; pair++) {
         pid_t child = check_fork();
@@ -460,6 +409,7 @@ int main(void) {
     }
     CASE(the_counting_counts);
     CASE(each_pair_in_its_own_process); /* before this process has threads */
+    CASE(the_default_number_of_workers_is_found_without_allocation);
     CASE(a_refused_create_leaves_nothing);
     CASE(a_threads_first_call_allocates_nothing);
     CASE(a_thread_whose_first_call_blocks_allocates_nothing);

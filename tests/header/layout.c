@@ -98,7 +98,9 @@ AT(wp_stats, refused, 104);
 AT(wp_stats, waits, 112);
 AT(wp_stats, wait_ns, 120);
 AT(wp_stats, waiting, 128);
-SIZE(wp_stats, 136);
+AT(wp_stats, workers_reason, 136);
+AT(wp_stats, reserved, 140);
+SIZE(wp_stats, 144);
 
 AT(wp_shutdown_report, reserved, 8);
 AT(wp_shutdown_report, queued, 16);

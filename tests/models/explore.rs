@@ -197,6 +197,8 @@ impl Job for TestJob {
         0
     }
 
+    fn lose(&self, _: &TestDetail) {}
+
     fn end(&self, _: &TestDetail, outcome: Outcome) {
         // SAFETY: see Send.
         unsafe { &*self.record }.end(outcome.fate);

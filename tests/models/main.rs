@@ -357,6 +357,8 @@ impl Job for Number {
         0
     }
 
+    fn lose(&self, _: &()) {}
+
     fn end(&self, _: &(), _: Outcome) {}
 }
 
