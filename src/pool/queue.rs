@@ -323,8 +323,10 @@ impl<J: Job> Queue<J> {
                 // Free, or its taker of the lap before is just about to free it.
                 let tail = self.tail.0.load(Ordering::Acquire);
                 if tail & POSITION == position {
+                    // Behind the line, a push to a lane that stands before it may be under way: its lock tells.
+                    let may_be_in_lane = tail & READY != 0 || tail & (CLOSED | SHARED) == CLOSED | SHARED;
                     if by == Taker::Worker
-                        && tail & READY != 0
+                        && may_be_in_lane
                         && let Some(task) = self.take_from_lane(detail)
                     {
                         return Taken::Task(task);
