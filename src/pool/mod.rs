@@ -214,7 +214,11 @@ impl<J: Job> Pool<J> {
             Wait::For(0) => Err(Error::TimedOut),
             _ if self.refuse_inside().is_err() => Err(Error::Deadlock),
             _ if self.config.is_manual() => self.push_stepping(job, detail),
-            _ => self.room.push(&self.queue, || self.push(job, detail), begin()),
+            _ => {
+                let group = detail.as_ref().and_then(Detail::group);
+                let is_cancelled = || group.is_some_and(|group| group.refuse_cancelled().is_err());
+                self.room.push_unless(&self.queue, || self.push(job, detail), is_cancelled, begin())
+            }
         }
     }
 

@@ -14,6 +14,7 @@
 //! - leave: whoever is through, refused or out of time unlinks its node. If that brings another to the door, the same critical
 //!   section wakes that one, if there is room enough, or sets `WAITING` for it.
 //! - close: wakes everybody; each tries to push, and is refused. Who stands in line later finds the queue closed when it tries.
+//! - cancel (of a group): the same; who stands in line later looks at its own group then.
 //!
 //! # Invariants
 //!
@@ -142,14 +143,25 @@ impl Room {
         push: impl Fn() -> Result<Pushed, Error>,
         deadline: Deadline,
     ) -> Result<Pushed, Error> {
+        self.push_unless(queue, push, || false, deadline)
+    }
+
+    /// The same for one that may be refused for another reason, of which [`Room::release_all`] tells.
+    pub fn push_unless<J: Job>(
+        &self,
+        queue: &Queue<J>,
+        push: impl Fn() -> Result<Pushed, Error>,
+        is_refused: impl Fn() -> bool,
+        deadline: Deadline,
+    ) -> Result<Pushed, Error> {
         let began = clock::now_ns();
         self.waits.fetch_add(1, Ordering::Relaxed);
         let waiter =
             Waiter { parker: Parker::new(), before: Cell::new(ptr::null()), behind: Cell::new(ptr::null()) };
         let mut is_at_door = self.stand_in_line(&waiter);
         // The queue was full just now. A single place that is free again by now would only make this submitter and the workers
-        // wait for each other task by task; but a closing must be seen.
-        let mut shall_try = queue.is_closed();
+        // wait for each other task by task; but a closing must be seen, and a cancel that came before this one stood in line.
+        let mut shall_try = queue.is_closed() || is_refused();
         let mut patience = if is_at_door { PATIENCE_FIRST } else { PATIENCE_BEHIND };
         let result = loop {
             // Asked before the last try: room that came before the deadline is never missed.
@@ -206,7 +218,7 @@ impl Room {
         wake.pay();
     }
 
-    /// The queue is closed: everybody goes, to be refused.
+    /// The queue is closed, or a group cancelled: everybody tries, and who is meant is refused.
     pub fn release_all(&self) {
         self.line.lock().wake_all();
     }

@@ -358,6 +358,46 @@ static void blocked_submitters_of_a_cancelled_group_are_refused(void) {
     CHECK_EQ(WP_OK, wp_destroy(pool));
 }
 
+/* A submitter that is about to stand in line, behind one that stays there, when its group is cancelled. */
+static pthread_barrier_t start_line;
+
+static void *submit_at_the_line(void *arg) {
+    pthread_barrier_wait(&start_line);
+    return submit_blocked(arg);
+}
+
+static void a_submitter_that_is_about_to_wait_is_refused(void) {
+    unsigned long rounds = check_rounds(200) * (check_on_valgrind() ? 1 : 10);
+    uint64_t random = check_seed();
+    struct gate gate;
+    gate_init(&gate);
+    wp_pool *pool = check_pool(1, 1);
+    struct blocked first = {.pool = pool, .group = group_in(pool, NULL)};
+    CHECK_EQ(0, pthread_barrier_init(&start_line, NULL, 2));
+    gate_shut(&gate, pool, 1);
+    check_fill(pool, 1);
+    pthread_t waits_first = check_thread(submit_blocked, &first);
+    AWAIT(check_stats(pool).waiting == 1);
+    for (unsigned long round = 0; round < rounds; round++) {
+        struct blocked late = {.pool = pool, .group = group_in(pool, NULL)};
+        pthread_t thread = check_thread(submit_at_the_line, &late);
+        pthread_barrier_wait(&start_line);
+        for (unsigned spins = (unsigned)(check_random(&random) % 300); spins > 0; spins--) {
+            (void)wp_version_number();
+        }
+        CHECK_EQ(WP_OK, wp_group_cancel(late.group));
+        check_join(thread);
+        CHECK_EQ(WP_ECANCELLED, late.code);
+        release(late.group);
+    }
+    CHECK_EQ(WP_OK, wp_group_cancel(first.group));
+    check_join(waits_first);
+    check_post(&gate.open);
+    release(first.group);
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+    CHECK_EQ(0, pthread_barrier_destroy(&start_line));
+}
+
 static void one_that_waits_for_a_place_in_results_is_refused(void) {
     wp_pool *pool = check_pool(1, 4);
     wp_results *results = check_results(1, WP_RESULTS_WAIT);
@@ -438,6 +478,7 @@ int main(void) {
     CASE(a_wait_inside_says_so_when_it_would_have_to_sleep);
     CASE(no_wait_is_ended_by_an_earlier_emptiness);
     CASE(blocked_submitters_of_a_cancelled_group_are_refused);
+    CASE(a_submitter_that_is_about_to_wait_is_refused);
     CASE(one_that_waits_for_a_place_in_results_is_refused);
     CASE(a_cancel_misses_nothing_that_another_looks_at);
     return check_end();
