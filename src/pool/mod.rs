@@ -231,6 +231,8 @@ impl<J: Job> Pool<J> {
             }
             // A pool with a fault closes its queue.
             Err(Error::Closed) => Err(if self.has_failed() { Error::Panicked } else { Error::Closed }),
+            // No want of room.
+            Err(Error::Cancelled) => Err(Error::Cancelled),
             Err(error) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 Err(error)
