@@ -240,6 +240,57 @@ static void a_wait_inside_says_so_when_it_would_have_to_sleep(void) {
     CHECK_EQ(WP_OK, wp_destroy(pool));
 }
 
+/* A shutdown that cancels stands in an `end` when a task waits for a group: what that has queued does not start any more. */
+static void gated_end(const wp_outcome *outcome, void *arg) {
+    CHECK_EQ(WP_FATE_DISCARDED, outcome->fate);
+    gate_task(arg);
+}
+
+static void *shut_down_cancelling(void *arg) {
+    CHECK_EQ(WP_OK, wp_shutdown_for(arg, WP_SHUTDOWN_CANCEL, WP_FOREVER, NULL));
+    return NULL;
+}
+
+struct late_wait {
+    struct gate gate;
+    wp_group *group;
+};
+
+static void wait_when_let_go(void *arg) {
+    struct late_wait *late = arg;
+    gate_task(&late->gate);
+    CHECK_EQ(WP_OK, wp_group_wait(late->group, WP_FOREVER));
+}
+
+static void a_wait_inside_starts_nothing_that_a_shutdown_discards(void) {
+    wp_pool *pool = check_pool(1, 4);
+    struct late_wait late = {.group = group_in(pool, NULL)};
+    struct gate ending;
+    struct mark marks[2];
+    wp_task task = WP_TASK_INIT;
+    memset(marks, 0, sizeof marks);
+    gate_init(&late.gate);
+    gate_init(&ending);
+    CHECK_EQ(WP_OK, wp_submit(pool, wait_when_let_go, &late));
+    check_wait(&late.gate.begun);
+    task.run = must_not_run_task;
+    task.end = gated_end;
+    task.arg = &ending;
+    CHECK_EQ(WP_OK, wp_submit_task(pool, &task, 0));
+    submit_marked(pool, late.group, &marks[0]);
+    submit_marked(pool, late.group, &marks[1]);
+    pthread_t other = check_thread(shut_down_cancelling, pool);
+    check_wait(&ending.begun);
+    check_post(&late.gate.open);
+    CHECK_EQ(WP_OK, wp_group_wait(late.group, WP_FOREVER));
+    check_mark(&marks[0], WP_FATE_DISCARDED);
+    check_mark(&marks[1], WP_FATE_DISCARDED);
+    check_post(&ending.open);
+    check_join(other);
+    release(late.group);
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
 /* Many threads wait for a group that is empty again and again: none returns before the tasks that were there are over. */
 enum { WAITERS = 2 };
 
@@ -476,6 +527,7 @@ int main(void) {
     CASE(what_the_own_limit_holds_back_is_not_waited_for);
     CASE(an_end_on_the_cancelling_thread_is_inside);
     CASE(a_wait_inside_says_so_when_it_would_have_to_sleep);
+    CASE(a_wait_inside_starts_nothing_that_a_shutdown_discards);
     CASE(no_wait_is_ended_by_an_earlier_emptiness);
     CASE(blocked_submitters_of_a_cancelled_group_are_refused);
     CASE(a_submitter_that_is_about_to_wait_is_refused);
