@@ -159,7 +159,8 @@ impl<J: Job> Queue<J> {
 
     /// As a take does: whether a waiting submitter is to be released, now that a place came back.
     pub fn owes_release(&self) -> bool {
-        let mut head = self.head.0.load(Ordering::Acquire);
+        // A change of the word, so that either this sees `WAITING`, or who sets it sees the place (as with a take's own step).
+        let mut head = self.head.0.fetch_or(0, Ordering::AcqRel);
         while head & WAITING != 0 && self.has_enough_room(head & POSITION) {
             match self.head.0.compare_exchange_weak(
                 head,
