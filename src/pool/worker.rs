@@ -32,8 +32,10 @@ impl<J: Job> Pool<J> {
         loop {
             match self.queue.take(Taker::Worker, detail) {
                 Taken::Task(task) => {
-                    if duty == Duty::Waking && self.queue.pass_waking_on() {
-                        self.crew.wake_one(&self.queue);
+                    match duty {
+                        Duty::Waking if self.queue.pass_waking_on() => self.crew.wake_one(&self.queue),
+                        Duty::Looking(at) => self.queue.end_looking(at),
+                        Duty::Waking | Duty::None => {}
                     }
                     if task.owes_release {
                         self.room.release_one();

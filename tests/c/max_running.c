@@ -295,6 +295,29 @@ static void limits_hold_on_each_level(void) {
     CHECK_EQ(0, pthread_barrier_destroy(&meets));
 }
 
+/* One task at a time, of a lane and of the queue in turn, each submitted when the worker is about to find nothing more. */
+static void nothing_is_left_behind_a_task_of_a_lane(void) {
+    unsigned long rounds = check_rounds(300) * (check_on_valgrind() ? 10 : 300);
+    wp_pool *pool = check_pool(1, 2);
+    wp_group *group = group_with(pool, NULL, 0, WP_ON_ERROR_GO_ON, 1);
+    wp_task task = WP_TASK_INIT;
+    task.run = ok_task;
+    task.group = group;
+    for (unsigned long round = 0; round < rounds; round++) {
+        atomic_uint runs = 0;
+        task.arg = &runs;
+        CHECK_EQ(WP_OK, wp_submit_task(pool, &task, WP_FOREVER));
+        AWAIT(atomic_load(&runs) == 1);
+        if (round % 3 == 0) {
+            CHECK_EQ(WP_OK, wp_group_wait(group, WP_FOREVER));
+        }
+        CHECK_EQ(WP_OK, wp_submit(pool, check_count, &runs));
+        AWAIT(atomic_load(&runs) == 2);
+    }
+    release(group);
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
 /* ---- the end ---- */
 
 static void a_drain_runs_what_waits_in_many_lanes(void) {
@@ -388,6 +411,7 @@ int main(void) {
     CASE(a_serial_group_keeps_the_order_of_its_submits);
     CASE(a_limit_is_reached_and_never_passed);
     CASE(limits_hold_on_each_level);
+    CASE(nothing_is_left_behind_a_task_of_a_lane);
     CASE(a_drain_runs_what_waits_in_many_lanes);
     CASE(a_lane_is_closed_like_the_rest_of_the_queue);
     return check_end();
