@@ -7,6 +7,8 @@
  */
 #include "groups.h"
 
+static uint64_t seed;
+
 /* ---- turns, counted by hand ---- */
 
 enum { GROUPS = 1000, EACH = 4 };
@@ -72,7 +74,6 @@ static void nobody_is_more_than_one_task_ahead(const unsigned *order) {
 
 static void serial_groups_advance_together_whatever_the_order(void) {
     static unsigned order[GROUPS * EACH];
-    uint64_t random = check_seed();
     for (unsigned i = 0; i < GROUPS * EACH; i++) {
         order[i] = i % GROUPS;
     }
@@ -82,7 +83,7 @@ static void serial_groups_advance_together_whatever_the_order(void) {
     }
     nobody_is_more_than_one_task_ahead(order);
     for (unsigned i = GROUPS * EACH - 1; i > 0; i--) {
-        unsigned other = (unsigned)(check_random(&random) % (i + 1)), swapped = order[i];
+        unsigned other = (unsigned)(check_random(&seed) % (i + 1)), swapped = order[i];
         order[i] = order[other];
         order[other] = swapped;
     }
@@ -376,7 +377,6 @@ static void *submit_until_closed(void *arg) {
 
 static void a_lane_is_closed_like_the_rest_of_the_queue(void) {
     unsigned long rounds = check_rounds(300) * (check_on_valgrind() ? 1 : 5);
-    uint64_t random = check_seed();
     pthread_barrier_t line;
     static struct mark marks[RACES];
     CHECK_EQ(0, pthread_barrier_init(&line, NULL, 2));
@@ -386,7 +386,7 @@ static void a_lane_is_closed_like_the_rest_of_the_queue(void) {
         memset(marks, 0, sizeof marks);
         pthread_t thread = check_thread(submit_until_closed, &racer);
         pthread_barrier_wait(&line);
-        for (unsigned spins = (unsigned)(check_random(&random) % 200); spins > 0; spins--) {
+        for (unsigned spins = (unsigned)(check_random(&seed) % 200); spins > 0; spins--) {
             (void)wp_version_number();
         }
         CHECK_EQ(WP_OK, wp_shutdown_for(pool, (uint32_t)(round / 2 % 2), WP_FOREVER, NULL));
@@ -405,6 +405,7 @@ static void a_lane_is_closed_like_the_rest_of_the_queue(void) {
 
 int main(void) {
     check_begin("max_running");
+    seed = check_seed();
     CASE(serial_groups_advance_together_whatever_the_order);
     CASE(limited_groups_and_the_rest_take_turns);
     CASE(waiting_tasks_hold_places_and_a_cancel_frees_them_at_once);
