@@ -42,7 +42,7 @@ mutants: ## do the tests notice when the library is broken on purpose?
 	@$(MAKE) build
 	@scripts/mutants $(BUILD)
 
-soak: ## one_fate run long: 1,000 rounds, as many under the address sanitizer, some under valgrind
+soak: ## one_fate and groups_stress run long: 1,000 rounds, as many under the address sanitizer, some under valgrind
 	@scripts/setup test
 	@$(MAKE) build
 	@scripts/soak $(BUILD)

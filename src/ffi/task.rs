@@ -202,6 +202,11 @@ impl pool::Detail for Detail {
     fn is_timed(&self) -> bool {
         !self.results.is_null()
     }
+
+    /// Also asked of a detail whose task has gone out of turn, and its group with it.
+    fn is_scoped(&self) -> bool {
+        !self.group.is_null() || self.deadline != NO_DEADLINE
+    }
 }
 
 impl Job for Task {

@@ -325,10 +325,10 @@ impl<J: Job> Queue<J> {
                 // Free, or its taker of the lap before is just about to free it.
                 let tail = self.tail.0.load(Ordering::Acquire);
                 if tail & POSITION == position {
-                    // A closed queue with lanes may have a push to one under way: its lock is asked before a worker leaves.
-                    let has_lane = tail & READY != 0 || tail & CLOSED != 0 && tail & SHARED != 0;
+                    // Behind the line, a push to a lane that stands before it may be under way: its lock tells.
+                    let may_be_in_lane = tail & READY != 0 || tail & (CLOSED | SHARED) == CLOSED | SHARED;
                     if by == Taker::Worker
-                        && has_lane
+                        && may_be_in_lane
                         && let Some(task) = self.take_from_lane(detail)
                     {
                         return Taken::Task(task);

@@ -233,8 +233,13 @@ impl<J: Job> Pool<J> {
             }
             // Anew each time: the tasks may submit others.
             let mut search = self.search(group);
-            let found = self.queue.claim_ahead(&mut search.from, search.to, |its| is_of(its, group));
-            let (job, detail) = match found.or_else(|| self.queue.take_of_group(group)) {
+            let claimed = self.queue.claim_ahead(&mut search.from, search.to, |its| is_of(its, group));
+            if let Some((job, detail)) = claimed.filter(|_| self.queue.is_halted()) {
+                // A shutdown that cancels has begun: nothing starts any more.
+                self.end_unrun(Fate::Discarded, &job, Some(&detail));
+                continue;
+            }
+            let (job, detail) = match claimed.or_else(|| self.queue.take_of_group(group)) {
                 Some(found) => found,
                 None if group.is_empty() => break,
                 None => return Err(Error::Deadlock),

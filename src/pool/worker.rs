@@ -36,8 +36,8 @@ impl<J: Job> Pool<J> {
                 Taken::Task(task) => {
                     let hand = InHand::new(&task.job, detail.as_ref());
                     faults::point(Stage::Take);
-                    if duty == Duty::Waking && self.queue.pass_waking_on() {
-                        self.crew.wake_one(&self.queue);
+                    if duty != Duty::None {
+                        self.end_duty(duty);
                     }
                     if task.owes.any() {
                         self.pay(task.owes);
@@ -48,6 +48,16 @@ impl<J: Job> Pool<J> {
                 Taken::Drained => return None,
                 Taken::Empty(seen) => (duty, has_lingered) = self.find_nothing(me, seen, duty, has_lingered),
             }
+        }
+    }
+
+    /// The worker has a task, and so no duty any more.
+    #[inline(never)]
+    fn end_duty(&self, duty: Duty) {
+        match duty {
+            Duty::Waking if self.queue.pass_waking_on() => self.crew.wake_one(&self.queue),
+            Duty::Looking(at) => self.queue.end_looking(at),
+            Duty::Waking | Duty::None => {}
         }
     }
 

@@ -323,6 +323,72 @@ static void results_allocate_when_they_are_made_and_never_again(void) {
     }
 }
 
+/* ---- groups ---- */
+
+static int wait_for_another(wp_context *context, void *arg) {
+    (void)context;
+    int code = wp_group_wait(arg, WP_FOREVER); /* Runs its tasks here. */
+    CHECK(code == WP_OK || code == WP_EDEADLK);
+    return 0;
+}
+
+/* Tasks in nested and limited groups, with deadlines that pass, waits inside and outside, failures and cancels. */
+static void groups_allocate_when_they_are_made_and_never_again(void) {
+    wp_options options = WP_OPTIONS_INIT;
+    wp_pool *pool = NULL;
+    uint64_t footprint = 0;
+    options.workers = 2;
+    options.capacity = 16;
+    options.timers = 1;
+    CHECK_EQ(WP_OK, wp_create(&options, &pool));
+    CHECK_EQ(WP_OK, wp_submit(pool, check_nothing, NULL)); /* Its threads are there. */
+    CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+    CHECK_EQ(WP_OK, wp_group_footprint(NULL, &footprint));
+    long live_before = atomic_load(&live);
+    for (int round = 0; round < 50; round++) {
+        wp_group *groups[3] = {NULL, NULL, NULL};
+        for (int i = 0; i < 3; i++) {
+            wp_group_options how = WP_GROUP_OPTIONS_INIT;
+            how.parent = i > 0 ? groups[i - 1] : NULL;
+            how.max_running = i == 2;
+            how.on_error = i == 1 && round % 4 == 0 ? WP_ON_ERROR_CANCEL : WP_ON_ERROR_GO_ON;
+            unsigned long bytes = atomic_load(&requested_bytes), asked = atomic_load(&requests);
+            CHECK_EQ(WP_OK, wp_group_create(pool, &how, &groups[i]));
+            CHECK_EQ(footprint, atomic_load(&requested_bytes) - bytes);
+            CHECK_EQ(1, atomic_load(&requests) - asked); /* In one piece. */
+        }
+        unsigned long before = atomic_load(&calls);
+        wp_task task = WP_TASK_INIT;
+        task.run = full;
+        task.arg = &ran;
+        task.end = end;
+        for (int i = 0; i < 100; i++) {
+            task.group = groups[i % 3];
+            task.deadline = i % 5 == 0 ? wp_now(pool) + (uint64_t)(i % 7) * 1000 : 0;
+            int code = wp_submit_task(pool, &task, WP_FOREVER);
+            CHECK(code == WP_OK || code == WP_ECANCELLED);
+        }
+        wp_task waits = WP_TASK_INIT;
+        waits.run = wait_for_another;
+        waits.arg = groups[1];
+        CHECK_EQ(WP_OK, wp_submit_task(pool, &waits, WP_FOREVER));
+        if (round % 2) {
+            CHECK_EQ(WP_OK, wp_group_cancel(groups[round % 3]));
+        }
+        wp_group_status status = WP_GROUP_STATUS_INIT;
+        CHECK_EQ(WP_OK, wp_group_status_get(groups[0], &status));
+        CHECK_EQ(WP_OK, wp_group_wait(groups[0], WP_FOREVER));
+        CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+        CHECK_EQ(before, atomic_load(&calls));
+        for (int i = 0; i < 3; i++) {
+            CHECK_EQ(WP_OK, wp_group_release(groups[i]));
+        }
+        CHECK_EQ(live_before, atomic_load(&live));
+    }
+    printf("no_allocation: a group: footprint %llu, asked for in 1 block\n", (unsigned long long)footprint);
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
 static void a_refused_create_leaves_nothing(void) {
     wp_options options = WP_OPTIONS_INIT;
     wp_pool *pool = NULL;
@@ -339,8 +405,8 @@ static void a_refused_create_leaves_nothing(void) {
 
 /* ---- the footprint ---- */
 
-static const struct { uint32_t workers, capacity; } pairs[] = {
-    {1, 1}, {1, 2}, {2, 16}, {3, 5}, {4, 1024}, {64, 1}, {64, 64}, {8, 100000}, {2, 1000000},
+static const struct { uint32_t workers, capacity, timers; } pairs[] = {
+    {1, 1, 0}, {1, 2, 1}, {2, 16, 0}, {3, 5, 1}, {4, 1024, 0}, {64, 1, 0}, {64, 64, 1}, {8, 100000, 0}, {2, 1000000, 0},
 };
 static size_t pair;
 
@@ -350,6 +416,7 @@ static void the_footprint_is_what_create_asks_for(void) {
     uint64_t footprint = 0;
     options.workers = pairs[pair].workers;
     options.capacity = pairs[pair].capacity;
+    options.timers = pairs[pair].timers;
     options.stack_size = WP_STACK_MIN; /* So that glibc keeps all the stacks: see below. */
     unsigned long before = atomic_load(&calls);
     CHECK_EQ(WP_OK, wp_footprint(&options, &footprint));
@@ -370,7 +437,7 @@ static void the_footprint_is_what_create_asks_for(void) {
     /* What stays is glibc's record of each thread, with the stack that it keeps; the next threads take both again. */
     CHECK_EQ(WP_OK, wp_destroy(pool));
     long kept = atomic_load(&live) - live_at_first;
-    CHECK_AT_MOST(options.workers, kept);
+    CHECK_AT_MOST(options.workers + options.timers, kept);
     for (int again = 0; again < 3; again++) {
         CHECK_EQ(WP_OK, wp_create(&options, &pool));
         CHECK_EQ(WP_OK, wp_submit(pool, check_count, &ran));
@@ -416,6 +483,7 @@ int main(void) {
     CASE(waiting_for_word_of_room_allocates_nothing);
     CASE(ending_allocates_nothing);
     CASE(results_allocate_when_they_are_made_and_never_again);
+    CASE(groups_allocate_when_they_are_made_and_never_again);
     CASE(the_steady_state_allocates_nothing);
     return check_end();
 }

@@ -21,6 +21,8 @@
 //! - S2: `SHARED` is set exactly while lanes hold tasks, `READY` exactly while one may be run, as soon as the lock is let go.
 //! - S3 (no lost wake-up): `READY` is set by a change of the tail, so a worker that is about to sleep sees it. Who sets it, or adds to
 //!   it, and finds everybody asleep owes a wake-up; and a worker that was woken passes that on while `READY` is set.
+//! - S4 (law L4): a push to a lane that stands before the closing has set `SHARED` before it. So who finds the queue closed with
+//!   `SHARED` set, and then nothing to take under the lock, leaves nothing behind but what waits for a running task's end.
 
 #![forbid(unsafe_code)]
 
@@ -142,7 +144,7 @@ impl<J: Job> Queue<J> {
         from: &mut usize,
         is_wanted: impl Fn(&J::Detail) -> bool,
     ) -> Option<(J, J::Detail, Pushed)> {
-        // Set before anything is accepted there.
+        // Not by the count of places: a push that stands before the closing may not have counted yet (S4).
         if self.tail.0.load(Ordering::Acquire) & SHARED == 0 {
             return None;
         }

@@ -96,6 +96,23 @@ impl<J: Job> Queue<J> {
             .then_some(Duty::Looking(seen.0 & POSITION))
     }
 
+    /// A worker that looked has a task now. Had that come by a push to the ring, the push would have unset the flag; a task of a lane
+    /// has not, and who is busy must not pass for one that looks.
+    pub fn end_looking(&self, at: u64) {
+        let mut tail = self.tail.0.load(Ordering::Relaxed);
+        while tail & LOOKING != 0 && tail & POSITION == at {
+            match self.tail.0.compare_exchange_weak(
+                tail,
+                tail & !LOOKING,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => break,
+                Err(now) => tail = now,
+            }
+        }
+    }
+
     /// A worker is about to sleep, and gives its duty up. False if there is work, or the queue is closed: then nothing has changed.
     pub fn fall_asleep(&self, duty: Duty) -> bool {
         let mut tail = self.tail.0.load(Ordering::Acquire);
