@@ -340,3 +340,25 @@ fn shutdown_waits_for_who_cancels() {
         group.release();
     });
 }
+
+/// C2: a search that comes by a task while another one looks at it, and leaves it, does not miss it.
+#[test]
+fn two_searches_miss_nothing() {
+    explore(|| {
+        let crew = crew(0, 2, 2);
+        let (group, stranger) = (make(&crew), make(&crew));
+        let mine = crew.submit_with(0, Action::Nothing, group.detail(), Wait::Never);
+        let theirs = crew.submit_with(1, Action::Nothing, stranger.detail(), Wait::Never);
+        let other = crew.clone();
+        // Comes by the first task on its way to the second.
+        let passer = spawn(move || other.pool.cancel(stranger.get(), Stop::Cancelled));
+        crew.pool.cancel(group.get(), Stop::Cancelled);
+        assert_eq!(crew.records[0].ended(), 1, "it was queued, so it has ended when the cancel returns");
+        passer.join().unwrap();
+        crew.work_off();
+        crew.shutdown(Mode::Drain);
+        crew.check(&[(0, mine), (1, theirs)]);
+        group.release();
+        stranger.release();
+    });
+}
