@@ -313,6 +313,7 @@ static void *wait_again_and_again(void *arg) {
     struct turns *turns = arg;
     while (!atomic_load(&turns->is_over)) {
         CHECK_EQ(WP_OK, wp_group_wait(turns->group, WP_FOREVER));
+        sched_yield(); /* On one processor the others have to come to it. */
     }
     return NULL;
 }
