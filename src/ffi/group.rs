@@ -295,10 +295,12 @@ pub unsafe extern "C" fn wp_group_release(group: *mut wp_group) -> c_int {
 
 /// Waits until the group has nothing to do: at some instant after the call began none of its tasks, or of the groups inside it, was
 /// queued, running, or in its `end`. Nothing that was submitted to it before that runs afterwards, so what those tasks used may be
-/// freed. Others may submit more meanwhile; who wants that to be the last cancels the group first.
+/// freed. Others may submit more meanwhile; who wants that to be the last cancels the group first. The pool counts a task
+/// (`wp_stats.ran`) just after its group has let it go.
 ///
 /// Inside a callback of the pool it can't sleep. There it runs the group's own queued tasks on the calling worker, one after the
-/// other, never others', and says WP_EDEADLK when none of them is left that it may run while some still run elsewhere. On a manual
+/// other, never others', and says WP_EDEADLK when none of them is left that it may run while some still run elsewhere (a task that must
+/// wait for its turn behind another group's, in a limited group above both, is one that it may not run). On a manual
 /// pool, outside its callbacks, it runs the pool's tasks in their order, until the group has nothing to do.
 ///
 /// Returns WP_OK; WP_ETIMEDOUT: not so within `timeout_ns` nanoseconds (0: only looks, also inside a callback; WP_FOREVER: no limit);

@@ -13,6 +13,7 @@ use super::job::{Detail, NO_DEADLINE};
 use super::queue::Pushed;
 use super::{Error, Fate, Job, Outcome, Pool, Wait, inside};
 use crate::sync::{Ordering, this_thread};
+use crate::sys::clock;
 
 /// What somebody who looks for a task out of turn has not looked at yet.
 struct Search {
@@ -175,8 +176,8 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// Ends every queued task whose deadline has passed, and returns the earliest of the others.
-    pub(super) fn expire(&self, now: u64) -> u64 {
+    /// Ends every queued task whose deadline has passed. Returns the earliest of the others, and how long it looked for them.
+    pub(super) fn expire(&self, now: u64) -> (u64, u64) {
         let _visit = self.visit();
         let earliest = std::cell::Cell::new(NO_DEADLINE);
         let is_late = |its: &J::Detail| {
@@ -187,10 +188,15 @@ impl<J: Job> Pool<J> {
             is_late
         };
         let mut search = Search { from: 0, to: self.queue.end(), block: 0 };
-        while let Some((job, detail)) = self.claim(&mut search, is_late) {
+        let mut looked = 0;
+        loop {
+            let began = clock::now_ns();
+            let claimed = self.claim(&mut search, is_late);
+            looked += clock::now_ns() - began;
+            let Some((job, detail)) = claimed else { break };
             self.end_unrun(Fate::Expired, &job, Some(&detail));
         }
-        earliest.get()
+        (earliest.get(), looked)
     }
 
     /// A cancelling shutdown: what is left in lanes.

@@ -75,7 +75,7 @@ impl<J: Job> Pool<J> {
                 (of.accepted, of.places, of.gone, fates, of.closed)
             };
             // Equal at both ends, and counters only grow: they stood still in between.
-            snapshot.exact = counts(&snapshot) == counts(&again);
+            snapshot.exact = counts(&snapshot) == counts(&again) && self.queue.is_gone_exact(snapshot.gone);
             if snapshot.exact {
                 break;
             }

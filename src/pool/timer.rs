@@ -69,16 +69,17 @@ impl<J: Job> Pool<J> {
                 self.timer.parker.park(limit);
                 continue;
             }
-            self.sweep(now);
-            let after = self.now_ns();
-            rested = after.saturating_add((after - now) * REST);
+            let looked = self.sweep(now);
+            rested = self.now_ns().saturating_add(looked * REST);
         }
     }
 
-    fn sweep(&self, now: u64) {
+    /// Returns how long it looked; what the `end`s that it called took is not counted.
+    fn sweep(&self, now: u64) -> u64 {
         self.timer.next.swap(NO_DEADLINE, Ordering::AcqRel);
-        let earliest = self.expire(now);
+        let (earliest, looked) = self.expire(now);
         self.timer.next.fetch_min(earliest, Ordering::AcqRel);
+        looked
     }
 
     /// Moves the clock of a manual pool. With a timer it stops at each deadline on the way, and what is late ends there.

@@ -131,6 +131,21 @@ impl<J: Job> Queue<J> {
     }
 }
 
+/// For snapshots.
+impl<J: Job> Queue<J> {
+    /// Whether so many tasks that have gone still have their places: a take moves head over such a place a moment before it counts that.
+    pub fn is_gone_exact(&self, gone: u64) -> bool {
+        let end = self.end();
+        let mut position = self.head.0.load(Ordering::Acquire) & POSITION;
+        let mut found = 0;
+        while gone > 0 && position < end {
+            found += u64::from(self.annex(position).claim.load(Ordering::Acquire) == of(position, GONE));
+            position = self.next(position);
+        }
+        found == gone
+    }
+}
+
 /// The slot of a detailed job is this thread's: its detail, if the task is still there.
 impl<J: Job> Queue<J> {
     #[inline(never)]
