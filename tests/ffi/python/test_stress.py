@@ -108,7 +108,7 @@ class Round:
 
         seeds = [self.random.random() for _ in range(PRODUCERS + 2)]
         self.producers = [threading.Thread(target=guarded, args=[self.produce, seed]) for seed in seeds[2:]]
-        closers = [threading.Thread(target=guarded, args=[self.close, seed, self.random.randrange(PRODUCERS * MOST)])
+        closers = [threading.Thread(target=guarded, args=[self.close, seed, self.random.randrange(PRODUCERS * MOST // 3)])
                    for seed in seeds[:2]]
         for thread in self.producers + closers:
             thread.start()
