@@ -6,16 +6,18 @@
 //
 // -Dprefix       where libworkerpool is installed: PREFIX/include, PREFIX/lib. Unset: where the compiler looks by itself.
 // -Dinclude-dir, -Dlib-dir    the same, each by itself
-// -Dlinkage      dynamic (the default) or static
+// -Dlinkage      dynamic (the default), static, or none: the example as an object file, for a target that has no library here
 //
 // Another project gets it so: `b.dependency("workerpool", .{ .prefix = …, .linkage = … }).module("workerpool")`.
 
 const std = @import("std");
 
+const Linkage = enum { dynamic, static, none };
+
 pub fn build(b: *std.Build) void {
     const target = b.standardTargetOptions(.{});
     const optimize = b.standardOptimizeOption(.{});
-    const linkage = b.option(std.builtin.LinkMode, "linkage", "Which library: dynamic (the default) or static") orelse .dynamic;
+    const linkage = b.option(Linkage, "linkage", "Which library: dynamic (the default), static, or none") orelse .dynamic;
     const prefix = b.option([]const u8, "prefix", "Where libworkerpool is installed");
     const include_dir = b.option([]const u8, "include-dir", "Where workerpool.h is") orelse below(b, prefix, "include");
     const lib_dir = b.option([]const u8, "lib-dir", "Where the library is") orelse below(b, prefix, "lib");
@@ -27,32 +29,31 @@ pub fn build(b: *std.Build) void {
         .link_libc = true,
     });
     if (include_dir) |dir| workerpool.addIncludePath(.{ .cwd_relative = dir });
-    if (lib_dir) |dir| {
-        workerpool.addLibraryPath(.{ .cwd_relative = dir });
-        if (linkage == .dynamic) workerpool.addRPath(.{ .cwd_relative = dir });
+    if (lib_dir) |dir| workerpool.addLibraryPath(.{ .cwd_relative = dir });
+    switch (linkage) {
+        .dynamic => {
+            link(workerpool, .dynamic);
+            if (lib_dir) |dir| workerpool.addRPath(.{ .cwd_relative = dir });
+        },
+        .static => {
+            link(workerpool, .static);
+            // What the library needs besides libc: Rust catches its panics by the unwinder, and Zig brings one.
+            workerpool.linkSystemLibrary("unwind", .{ .use_pkg_config = .no });
+        },
+        .none => {
+            const object = b.addObject(.{ .name = "hello", .root_module = program(b, "src/hello.zig", workerpool) });
+            b.getInstallStep().dependOn(&b.addInstallFile(object.getEmittedBin(), "hello.o").step);
+            return;
+        },
     }
-    workerpool.linkSystemLibrary("workerpool", .{
-        .preferred_link_mode = linkage,
-        .search_strategy = .no_fallback,
-        .use_pkg_config = .no,
-    });
-    // The static library's own needs: Rust catches its panics by the unwinder, and Zig brings one.
-    if (linkage == .static) workerpool.linkSystemLibrary("unwind", .{ .use_pkg_config = .no });
 
     const hello = b.addExecutable(.{ .name = "hello", .root_module = program(b, "src/hello.zig", workerpool) });
     b.installArtifact(hello);
-    const run = b.addRunArtifact(hello);
-    b.step("run", "Run the example").dependOn(&run.step);
-
-
-    // Not linked: what a machine can check that has no library for the target.
-    const object = b.addObject(.{ .name = "hello", .root_module = program(b, "src/hello.zig", workerpool) });
-    b.step("compile", "Compile the example for the target, without linking it").dependOn(&b.addInstallFile(object.getEmittedBin(), "hello.o").step);
+    b.step("run", "Run the example").dependOn(&b.addRunArtifact(hello).step);
 
     const test_step = b.step("test", "Run the tests");
     for ([_][]const u8{ "test/workerpool.zig", "test/stress.zig" }) |path| {
-        const tests = b.addTest(.{ .root_module = program(b, path, workerpool) });
-        const run_tests = b.addRunArtifact(tests);
+        const run_tests = b.addRunArtifact(b.addTest(.{ .root_module = program(b, path, workerpool) }));
         run_tests.has_side_effects = true; // they test the library too, which may have changed
         test_step.dependOn(&run_tests.step);
     }
@@ -60,6 +61,10 @@ pub fn build(b: *std.Build) void {
 
 fn below(b: *std.Build, prefix: ?[]const u8, name: []const u8) ?[]const u8 {
     return if (prefix) |dir| b.pathJoin(&.{ dir, name }) else null;
+}
+
+fn link(module: *std.Build.Module, mode: std.builtin.LinkMode) void {
+    module.linkSystemLibrary("workerpool", .{ .preferred_link_mode = mode, .search_strategy = .no_fallback, .use_pkg_config = .no });
 }
 
 fn program(b: *std.Build, path: []const u8, workerpool: *std.Build.Module) *std.Build.Module {

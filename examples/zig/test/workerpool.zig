@@ -99,6 +99,7 @@ test "a full queue refuses, or makes wait" {
     const pool = try Pool.init(.{ .workers = 1, .capacity = 1 });
     defer pool.deinit();
     try gate.shut(pool);
+    defer gate.opened.set(); // also when the test fails
     var first: Job(nothing) = .init(.{});
     var second: Job(nothing) = .init(.{});
     try pool.submit(&first, .{});
@@ -125,6 +126,7 @@ test "cancelled, expired and discarded are three fates" {
     const group = try Group.init(pool, .{});
     defer group.deinit();
     try gate.shut(pool);
+    defer gate.opened.set(); // also when the test fails
     var cancelled: Job(half) = .init(.{2});
     var expired: Job(half) = .init(.{2});
     var discarded: Job(half) = .init(.{2});
@@ -149,6 +151,7 @@ test "a deadline with a timer, though the worker is busy" {
     const pool = try Pool.init(.{ .workers = 1, .timers = true });
     defer pool.deinit();
     try gate.shut(pool);
+    defer gate.opened.set(); // also when the test fails
     var late: Job(nothing) = .init(.{});
     try pool.submit(&late, .{ .deadline = pool.now() + std.time.ns_per_ms });
     try expectError(error.Expired, late.wait());
