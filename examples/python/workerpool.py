@@ -129,8 +129,8 @@ _FUNCTIONS = {  # what is called, and with what; a pointer to an opaque thing is
 }
 
 
-def _load():
-    library = ctypes.CDLL(os.environ.get("WORKERPOOL_LIBRARY") or f"libworkerpool.so.{_ABI}")
+def _load(kind):
+    library = kind(os.environ.get("WORKERPOOL_LIBRARY") or f"libworkerpool.so.{_ABI}")
     for name, (returned, *arguments) in _FUNCTIONS.items():
         function = getattr(library, name)
         function.restype, function.argtypes = returned, arguments
@@ -140,7 +140,9 @@ def _load():
     return library
 
 
-_lib = _load()
+_lib = _load(ctypes.CDLL)
+# Keeps Python's lock during a call: for what neither waits nor calls back. To let it go costs more than most submits.
+_quick = _load(ctypes.PyDLL)
 
 
 class PoolError(RuntimeError):
@@ -373,7 +375,10 @@ class Pool(concurrent.futures.Executor):
             _open[number] = task
             if results is not None:
                 results._futures[key] = future
-            _check(_wait(lambda ns: _lib.wp_submit_batch(self._handle, asked, 1, _TASK_SIZE, ns, accepted), timeout))
+            code = _quick.wp_submit_batch(self._handle, asked, 1, _TASK_SIZE, 0, accepted)
+            if code in (ETIMEDOUT, ERESULTS) and timeout != 0:
+                code = _wait(lambda ns: _lib.wp_submit_batch(self._handle, asked, 1, _TASK_SIZE, ns, accepted), timeout)
+            _check(code)
         finally:
             if not accepted:
                 _open.pop(number, None)
