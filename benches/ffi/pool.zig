@@ -80,7 +80,7 @@ pub fn main() !void {
         }
     }
     if (bench.counter.load(.monotonic) != (rounds + 1) * cases.len * tasks) return error.TasksWereLost;
-    var out = std.fs.File.stdout().writer(&.{});
+    var out = std.fs.File.stdout().writerStreaming(&.{});
     for (took) |of| std.mem.sort(f64, of, {}, std.sort.asc(f64));
     for (cases, took) |case, of| {
         const median = of[rounds / 2];

@@ -26,7 +26,7 @@ fn untilStopped(context: workerpool.Context, started: *std.Thread.ResetEvent) wo
 
 pub fn main() !void {
     var buffer: [512]u8 = undefined;
-    var stdout = std.fs.File.stdout().writer(&buffer);
+    var stdout = std.fs.File.stdout().writerStreaming(&buffer);
     const out = &stdout.interface;
     defer out.flush() catch {};
 
