@@ -24,7 +24,7 @@ run: ## the example treehash on every file under DIR (/usr/share), checked by sh
 	cmake --build $(CMAKE_DIR) --parallel $(JOBS) --target example_c_treehash
 	@scripts/run-treehash $(TREEHASH) "$(DIR)" $(BUILD)/manifest.sha256
 
-test: ## all tests: Rust, models, C, C++, header, ABI, packages, examples
+test: ## all tests: Rust, models, C, C++, Python, Zig, header, ABI, packages, examples
 	@scripts/setup test
 	@$(MAKE) build
 	@scripts/test $(BUILD)

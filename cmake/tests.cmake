@@ -4,6 +4,7 @@
 # programs.NAME                    the examples, driven by tests/programs/NAME.py
 # header.…, abi, readme, consumer   what a compiler, a linker and a user see of the library
 # faults.…                         what the library does after a fault of its own, planted for the purpose
+# ffi.LANGUAGE…                    examples/LANGUAGE: its tests, its example, and docs/LANGUAGE.md followed from an empty folder
 # instructions                     what a task costs, in instructions: no timing is ever a test
 #
 # 77 means skipped. Every test has a limit of time: one that hangs is a failure, not a stuck run.
@@ -90,6 +91,9 @@ workerpool_script(instructions 120 "${scripts}/instructions" "${PROJECT_BINARY_D
 workerpool_script(faults.neighbour 120 "${tests}/faults/neighbour" "${PROJECT_BINARY_DIR}")
 workerpool_script(readme 60 "${tests}/header/readme" "${PROJECT_BINARY_DIR}")
 workerpool_script(consumer 600 "${tests}/consumer/run" "${PROJECT_BINARY_DIR}/consumer")
+workerpool_script(ffi.python 300 "${tests}/ffi/run-python" "${PROJECT_BINARY_DIR}")
+workerpool_script(ffi.zig.shared 600 "${tests}/ffi/run-zig" "${PROJECT_BINARY_DIR}" dynamic)
+workerpool_script(ffi.zig.static 600 "${tests}/ffi/run-zig" "${PROJECT_BINARY_DIR}" static)
 
 get_property(all_tests DIRECTORY PROPERTY TESTS)
 set_tests_properties(${all_tests} PROPERTIES SKIP_RETURN_CODE 77)
