@@ -35,7 +35,7 @@ import weakref
 from ctypes import c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 
 OK, EINVAL, ENOMEM, ETHREAD, EFULL, ETIMEDOUT, ECLOSED = 0, -1, -2, -3, -4, -5, -6
-EDEADLK, EFORKED, EPANIC, ENOTSUP, ERESULTS, ECANCELLED = -7, -8, -9, -10, -11, -12
+EDEADLK, EFORKED, EPANIC, ENOTSUP, ERESULTS, ECANCELLED, ETOOLATE = -7, -8, -9, -10, -11, -12, -13
 FATE_RAN, FATE_CANCELLED, FATE_EXPIRED, FATE_DISCARDED = 1, 2, 3, 4
 STOP_NONE, STOP_CANCELLED, STOP_FAILED, STOP_DEADLINE, STOP_SHUTDOWN = 0, 1, 2, 3, 4
 FOREVER = 2**64 - 1
@@ -78,7 +78,7 @@ class Stats(_Struct):
                 ("exact", c_uint32), ("closed", c_uint32), ("accepted", c_uint64), ("ran", c_uint64), ("failed", c_uint64),
                 ("cancelled", c_uint64), ("expired", c_uint64), ("discarded", c_uint64), ("queued", c_uint64),
                 ("running", c_uint64), ("passed_over", c_uint64), ("refused", c_uint64), ("waits", c_uint64),
-                ("wait_ns", c_uint64), ("waiting", c_uint64)]
+                ("wait_ns", c_uint64), ("waiting", c_uint64), ("workers_reason", c_uint32), ("reserved", c_uint32)]
 
 
 class GroupOptions(_Struct):
