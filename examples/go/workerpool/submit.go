@@ -74,7 +74,7 @@ func (p *Pool) giveWhenRoom(ctx context.Context, task C.bridge_task) error {
 		}
 		code := C.bridge_when_room(waiter)
 		if code == C.WP_ENOTSUP {
-			code = p.giveNowAndThen(ctx, told, task)
+			return p.giveNowAndThen(ctx, task)
 		}
 		if code != C.WP_OK {
 			return Error(code)
@@ -94,12 +94,13 @@ func (p *Pool) giveWhenRoom(ctx context.Context, task C.bridge_task) error {
 }
 
 // giveNowAndThen does for a library without wp_when_room what that does.
-func (p *Pool) giveNowAndThen(ctx context.Context, told chan<- C.int, task C.bridge_task) C.int {
+func (p *Pool) giveNowAndThen(ctx context.Context, task C.bridge_task) error {
 	for pause := time.Millisecond; ; pause *= 2 {
-		code := C.bridge_submit(p.c, task)
-		if code != C.WP_ETIMEDOUT || ctx.Err() != nil {
-			told <- code
-			return C.WP_OK
+		if code := C.bridge_submit(p.c, task); code != C.WP_ETIMEDOUT {
+			return failure(code)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		if pause > 64*time.Millisecond {
 			pause = 64 * time.Millisecond
