@@ -4,6 +4,7 @@
 # programs.NAME                    the examples, driven by tests/programs/NAME.py
 # header.…, abi, readme, consumer   what a compiler, a linker and a user see of the library
 # instructions                     what a task costs, in instructions: no timing is ever a test
+# ffi.go.shared, ffi.go.static      examples/go, and docs/go.md from an empty folder
 #
 # 77 means skipped. Every test has a limit of time: one that hangs is a failure, not a stuck run.
 
@@ -49,6 +50,9 @@ workerpool_script(abi 600 "${scripts}/check-abi" "${PROJECT_BINARY_DIR}")
 workerpool_script(instructions 120 "${scripts}/instructions" "${PROJECT_BINARY_DIR}")
 workerpool_script(readme 60 "${tests}/header/readme" "${PROJECT_BINARY_DIR}")
 workerpool_script(consumer 600 "${tests}/consumer/run" "${PROJECT_BINARY_DIR}/consumer")
+foreach(kind IN ITEMS shared static)
+    workerpool_script(ffi.go.${kind} 600 "${tests}/go/run" "${PROJECT_BINARY_DIR}" ${kind})
+endforeach()
 
 get_property(all_tests DIRECTORY PROPERTY TESTS)
 set_tests_properties(${all_tests} PROPERTIES SKIP_RETURN_CODE 77)
