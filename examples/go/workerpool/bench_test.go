@@ -9,11 +9,12 @@ import (
 	"testing"
 )
 
-// Each figure is for one task, from its submit until all have ended, with two workers and room for 1,024.
-const benchWorkers, benchCapacity = 2, 1024
+// Each figure is for one task, from its submit until all have ended, with two workers and room for 1,024; where it says "roomy" for
+// 1,048,576, so that with -benchtime 500000x nobody ever waits for room.
+const benchWorkers, benchCapacity, roomy = 2, 1 << 10, 1 << 20
 
-func benchPool(b *testing.B) *Pool {
-	p, err := New(Workers(benchWorkers), Capacity(benchCapacity))
+func benchPool(b *testing.B, capacity uint32) *Pool {
+	p, err := New(Workers(benchWorkers), Capacity(capacity))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -32,9 +33,12 @@ func over(b *testing.B, p *Pool, ran *int64) {
 	}
 }
 
-func BenchmarkSubmit(b *testing.B) {
+func BenchmarkSubmit(b *testing.B)      { benchSubmit(b, benchCapacity) }
+func BenchmarkSubmitRoomy(b *testing.B) { benchSubmit(b, roomy) }
+
+func benchSubmit(b *testing.B, capacity uint32) {
 	var ran int64
-	p := benchPool(b)
+	p := benchPool(b, capacity)
 	f := func() { atomic.AddInt64(&ran, 1) }
 	for i := 0; i < b.N; i++ {
 		if err := p.Submit(f); err != nil {
@@ -46,7 +50,7 @@ func BenchmarkSubmit(b *testing.B) {
 
 func BenchmarkSubmitContext(b *testing.B) {
 	var ran int64
-	p := benchPool(b)
+	p := benchPool(b, benchCapacity)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	f := func(context.Context) error { atomic.AddInt64(&ran, 1); return nil }
@@ -60,7 +64,7 @@ func BenchmarkSubmitContext(b *testing.B) {
 
 func BenchmarkGroup(b *testing.B) {
 	var ran int64
-	p := benchPool(b)
+	p := benchPool(b, benchCapacity)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	g, err := p.NewGroup(ctx)
@@ -81,7 +85,7 @@ func BenchmarkGroup(b *testing.B) {
 
 func BenchmarkResults(b *testing.B) {
 	var ran int64
-	p := benchPool(b)
+	p := benchPool(b, benchCapacity)
 	r, err := NewResults[int64](p, benchCapacity)
 	if err != nil {
 		b.Fatal(err)
@@ -102,9 +106,12 @@ func BenchmarkResults(b *testing.B) {
 }
 
 // What a Go program has without this package: goroutines that take functions from a buffered channel.
-func BenchmarkChannelPool(b *testing.B) {
+func BenchmarkChannelPool(b *testing.B)      { benchChannelPool(b, benchCapacity) }
+func BenchmarkChannelPoolRoomy(b *testing.B) { benchChannelPool(b, roomy) }
+
+func benchChannelPool(b *testing.B, capacity int) {
 	var ran int64
-	tasks := make(chan func(), benchCapacity)
+	tasks := make(chan func(), capacity)
 	var workers sync.WaitGroup
 	for i := 0; i < benchWorkers; i++ {
 		workers.Add(1)

@@ -28,7 +28,15 @@ func TestGroupWaitMeansOver(t *testing.T) {
 		ran := 0 // written by tasks one at a time, read without a lock: the race detector looks on
 		one := newGroup(t, p, context.Background(), MaxRunning(1))
 		for i := 0; i < 50; i++ {
-			if err := one.Submit(func(context.Context) error { ran++; return nil }); err != nil {
+			i := i
+			err := one.Submit(func(context.Context) error {
+				if i == 49 {
+					time.Sleep(time.Millisecond) // a task that takes its time
+				}
+				ran++
+				return nil
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -36,19 +36,27 @@ func TestCancelReachesAQueuedTask(t *testing.T) {
 	wants(t, "a submit with an ended context", err, context.Canceled)
 }
 
+// The pool's timer and the context's both see the deadline pass, in either order: the fate is always the pool's to tell.
 func TestDeadlineReachesAQueuedTask(t *testing.T) {
-	p := newPool(t, Workers(1), Capacity(4))
+	const many = 50
+	p := newPool(t, Workers(1), Capacity(many))
 	busy(t, p)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
-	task, err := p.SubmitContext(ctx, func(context.Context) error { t.Error("it ran"); return nil })
-	if err != nil {
-		t.Fatal(err)
+	var tasks []*Task
+	for i := 0; i < many; i++ {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond+time.Duration(i)*200*time.Microsecond)
+		defer cancel()
+		task, err := p.SubmitContext(ctx, func(context.Context) error { t.Error("it ran"); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks = append(tasks, task)
 	}
-	err = task.Wait(soon(t))
-	wants(t, "the task", err, ErrTaskExpired)
-	wants(t, "the task", err, context.DeadlineExceeded)
-	if s := p.Stats(); s.Expired != 1 || s.Running != 1 {
+	for _, task := range tasks {
+		err := task.Wait(soon(t))
+		wants(t, "the task", err, ErrTaskExpired)
+		wants(t, "the task", err, context.DeadlineExceeded)
+	}
+	if s := p.Stats(); s.Expired != many || s.Running != 1 {
 		t.Errorf("the pool does not know: %+v", s)
 	}
 }
