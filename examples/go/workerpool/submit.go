@@ -121,6 +121,7 @@ func (p *Pool) deadline(ctx context.Context) C.uint64_t {
 		return 0
 	}
 	now := C.wp_now(p.c)
+	runtime.KeepAlive(p)
 	if left := time.Until(at); left > 0 {
 		return now + C.uint64_t(left)
 	}

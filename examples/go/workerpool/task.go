@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
@@ -99,4 +100,7 @@ func (t *Task) Wait(ctx context.Context) error {
 	}
 }
 
-func (p *Pool) isInside() bool { return C.bridge_is_inside(p.c) != 0 }
+func (p *Pool) isInside() bool {
+	defer runtime.KeepAlive(p)
+	return C.bridge_is_inside(p.c) != 0
+}
