@@ -44,6 +44,7 @@ fn header() {
         .with_src(format!("{root}/src/ffi/ending.rs"))
         .with_src(format!("{root}/src/ffi/group.rs"))
         .with_src(format!("{root}/src/ffi/results.rs"))
+        .with_src(format!("{root}/src/ffi/room.rs"))
         .with_src(format!("{root}/src/ffi/executor.rs"))
         .with_src(format!("{root}/src/ffi/manual.rs"))
         .with_src(format!("{root}/src/ffi/version.rs"))

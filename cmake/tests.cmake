@@ -3,6 +3,7 @@
 # c.NAME.shared, c.NAME.static     each program of tests/c (and cpp.… of tests/cpp), linked to either library
 # programs.NAME                    the examples, driven by tests/programs/NAME.py
 # header.…, abi, readme, consumer   what a compiler, a linker and a user see of the library
+# faults.…                         what the library does after a fault of its own, planted for the purpose
 # instructions                     what a task costs, in instructions: no timing is ever a test
 # ffi.go.shared, ffi.go.static      examples/go, and docs/go.md from an empty folder
 #
@@ -21,6 +22,45 @@ foreach(source IN LISTS test_sources)
         set_tests_properties(${language}.${name}.${kind} PROPERTIES TIMEOUT 120)
     endforeach()
 endforeach()
+
+# Plug-ins with a copy of the library of their own; the second can't be unloaded.
+foreach(name IN ITEMS plugin plugin_that_stays)
+    add_library(test_${name} MODULE "${PROJECT_SOURCE_DIR}/tests/plugin/plugin.c")
+    target_link_libraries(test_${name} PRIVATE workerpool::static Threads::Threads)
+    target_link_options(test_${name} PRIVATE -Wl,--exclude-libs,ALL)
+    set_target_properties(test_${name} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/plugin")
+endforeach()
+target_link_options(test_plugin_that_stays PRIVATE -Wl,-z,nodelete)
+foreach(kind IN ITEMS shared static)
+    add_dependencies(test_c_unloading_${kind} test_plugin test_plugin_that_stays)
+    target_link_libraries(test_c_unloading_${kind} PRIVATE ${CMAKE_DL_LIBS})
+    target_compile_definitions(test_c_unloading_${kind} PRIVATE "WP_LIBRARY=\"${shared_library}\""
+        "WP_PLUGIN=\"$<TARGET_FILE:test_plugin>\"" "WP_PLUGIN_THAT_STAYS=\"$<TARGET_FILE:test_plugin_that_stays>\"")
+endforeach()
+
+# The library with planted faults, for one test alone.
+set(faults_dir "${PROJECT_BINARY_DIR}/tests/faults")
+string(REPLACE "${cargo_dir}" "${cargo_dir}-faults" faults_rustc "${cargo_rustc}")
+string(REPLACE "${cargo_dir}" "${cargo_dir}-faults" faults_artifact "${artifact_dir}/libworkerpool.so")
+add_custom_target(workerpool_faults ALL
+    COMMAND ${faults_rustc} --features faults --crate-type cdylib
+    COMMAND "${CMAKE_COMMAND}" -E make_directory "${faults_dir}"
+    COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${faults_artifact}"
+        "${faults_dir}/libworkerpool.so.${abi_version}"
+    BYPRODUCTS "${faults_dir}/libworkerpool.so.${abi_version}"
+    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+    USES_TERMINAL
+    VERBATIM)
+add_library(workerpool_with_faults SHARED IMPORTED)
+set_target_properties(workerpool_with_faults PROPERTIES
+    IMPORTED_LOCATION "${faults_dir}/libworkerpool.so.${abi_version}"
+    IMPORTED_SONAME "libworkerpool.so.${abi_version}"
+    INTERFACE_INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/include")
+add_dependencies(workerpool_with_faults workerpool_faults)
+workerpool_program(test_faults "${PROJECT_SOURCE_DIR}/tests/faults/faults.c" workerpool_with_faults)
+set_target_properties(test_faults PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${faults_dir}")
+add_test(NAME faults.stages COMMAND test_faults)
+set_tests_properties(faults.stages PROPERTIES TIMEOUT 120)
 
 function(workerpool_script name timeout)
     add_test(NAME ${name} COMMAND ${ARGN})
@@ -48,6 +88,7 @@ workerpool_script(header.clang 120 "${tests}/header/compile" clang clang++)
 workerpool_script(header.generated 600 "${scripts}/check-header" "${PROJECT_BINARY_DIR}/cargo-header")
 workerpool_script(abi 600 "${scripts}/check-abi" "${PROJECT_BINARY_DIR}")
 workerpool_script(instructions 120 "${scripts}/instructions" "${PROJECT_BINARY_DIR}")
+workerpool_script(faults.neighbour 120 "${tests}/faults/neighbour" "${PROJECT_BINARY_DIR}")
 workerpool_script(readme 60 "${tests}/header/readme" "${PROJECT_BINARY_DIR}")
 workerpool_script(consumer 600 "${tests}/consumer/run" "${PROJECT_BINARY_DIR}/consumer")
 foreach(kind IN ITEMS shared static)

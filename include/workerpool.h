@@ -19,7 +19,9 @@
  * Threads. Every function may be called by any thread at any time, except where its text says otherwise; wp_destroy()
  * must be the last call on its pool. No function may be called in a signal handler.
  *
- * Inside callbacks of a pool (a task, an `end`, a thread hook) no call on that same pool waits:
+ * Inside callbacks of a pool no call on that same pool waits. That holds for each of them, on whichever thread it runs: a task and the
+ * `end` of one that ran (on a worker), the `end` of one that was cancelled, expired or discarded (on the thread that did that: any, or
+ * the timer), on_thread_start and on_thread_stop (on their worker), a `notify`, and all of a manual pool (on the thread that runs it):
  *
  *                                       room       queue full     pool closed
  *     wp_try_submit()                   WP_OK      WP_EFULL       WP_ECLOSED
@@ -30,14 +32,21 @@
  *     wp_group_wait() for another group: runs that group's queued tasks; WP_EDEADLK when it would have to sleep
  *     wp_group_create(), wp_group_cancel(), wp_group_release(), wp_group_status_get(): as everywhere, also for the own group
  *     a submit whose task names full results: WP_ERESULTS; if it would have to wait for them (WP_RESULTS_WAIT): WP_EDEADLK
- *     wp_stats_get(), wp_now(), calls on other pools and those without a pool: as everywhere
+ *     wp_results_next(), wp_results_drain(): as everywhere; with a timeout they wait, and it may be for this very task
+ *     wp_results_release(), also of the last reference, and the other calls on results: as everywhere
+ *     wp_forget_room(), if it would have to wait: WP_EDEADLK
+ *     wp_when_room(), wp_room_fd(), wp_stats_get(), wp_now(), wp_pool_executor(), wp_clock_advance(), wp_create(), calls on other pools:
+ *     as everywhere
  *
- * The `end` of a cancelled or expired task may be called on a thread that is not the pool's: inside it, these rules hold there. The
- * `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
+ * The `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
  * other's pool can deadlock; that is not detected. No callback is ever called with a lock of the library held.
  *
  * A callback must return: leaving it by longjmp or by ending its thread is undefined, and a C++ exception that leaves it
- * ends the process. A worker's thread-local destructors run after its last callback; they must not call on its pool.
+ * ends the process with one line on its error output. A worker's thread-local destructors run after its last callback; they
+ * must not call on its pool. A callback that needs more stack than its thread has meets a guard page (SIGSEGV).
+ *
+ * Exit. A process may exit, from any thread and also from inside a callback, while pools are alive and tasks run; nothing
+ * waits for them. An exit handler may still use a pool (on the terms of the thread that it runs on).
  *
  * Signals. The workers block every asynchronous signal but SIGPROF, so signals are taken by the program's own threads.
  * No call returns early because of a signal.
@@ -85,10 +94,11 @@
 #define WP_GROUP_OPTIONS_INIT { sizeof(wp_group_options), NULL, 0, 0, 0 }
 #define WP_GROUP_STATUS_INIT { sizeof(wp_group_status), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 #define WP_EXECUTOR_INIT { sizeof(wp_executor), NULL, NULL, NULL }
-#define WP_STATS_INIT { sizeof(wp_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define WP_STATS_INIT { sizeof(wp_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define WP_SHUTDOWN_REPORT_INIT { sizeof(wp_shutdown_report), 0, 0, 0, 0 }
 #define WP_RESULTS_OPTIONS_INIT { sizeof(wp_results_options), NULL, 0, 0 }
 #define WP_RECORD_INIT { sizeof(wp_record), NULL, 0, 0, 0, 0, 0, 0, 0 }
+#define WP_WAITER_INIT { sizeof(wp_waiter), NULL, NULL, { NULL, NULL, NULL, NULL, NULL, NULL, NULL } }
 
 
 /**
@@ -147,8 +157,9 @@
 #define WP_EFORKED -8
 
 /**
- * The library found a fault of its own in this pool. The pool can't be used any more and its memory is left
- * alone; other pools are not affected. Every function that returns a code may return this one. Please report it.
+ * The library found a fault of its own in this pool (or in these results). It can't be used any more and its memory is left
+ * alone, tasks that run are left in peace, everybody who waits is told, nothing is printed; other pools are not affected. Every
+ * function that returns a code may return this one. Please report it.
  */
 #define WP_EPANIC -9
 
@@ -168,6 +179,11 @@
  * The task's group, or one that this stands in, has been cancelled. Nothing was accepted, and nothing of that group starts any more.
  */
 #define WP_ECANCELLED -12
+
+/**
+ * Too late: what the call was to take back has happened already, or was never begun. Nothing was done.
+ */
+#define WP_ETOOLATE -13
 
 /**
  * Wait without a limit of time.
@@ -225,6 +241,27 @@
 #define WP_RESULTS_WAIT 1
 
 /**
+ * `wp_stats.workers_reason`: the options say how many workers (or the pool is a manual one).
+ */
+#define WP_WORKERS_BY_OPTION 1
+
+/**
+ * `wp_stats.workers_reason`: one worker for each processor of the system.
+ */
+#define WP_WORKERS_BY_PROCESSORS 2
+
+/**
+ * `wp_stats.workers_reason`: one worker for each processor that the process's affinity, or its cpuset, leaves it.
+ */
+#define WP_WORKERS_BY_AFFINITY 3
+
+/**
+ * `wp_stats.workers_reason`: what the quota of the process's control groups (a container's CPU limit) allows, rounded down, at
+ * least 1.
+ */
+#define WP_WORKERS_BY_QUOTA 4
+
+/**
  * wp_shutdown_for(): run everything that was accepted.
  */
 #define WP_SHUTDOWN_DRAIN 0
@@ -254,6 +291,12 @@
  * The task never ran: a shutdown with WP_SHUTDOWN_CANCEL came first.
  */
 #define WP_FATE_DISCARDED 4
+
+/**
+ * In a record only: no fate. A fault of the library (WP_EPANIC) has ended who ran the task or told its end, so nobody knows how far it
+ * came, and its `end` may not have been called.
+ */
+#define WP_FATE_LOST 5
 
 /**
  * `wp_group_options.on_error`: a task that fails (returns a status other than 0) changes nothing for the others.
@@ -344,7 +387,8 @@ typedef struct wp_options {
     const char *name;
     /**
      * How many threads run tasks: exactly this many from create to shutdown. 0: as many as the process may use at
-     * once (CPU affinity and cgroup quota, rounded down), at least 1. At most WP_WORKERS_MAX.
+     * once (CPU affinity and cgroup quota, rounded down), at least 1; `wp_stats.workers_reason` tells what decided. At most
+     * WP_WORKERS_MAX.
      */
     uint32_t workers;
     /**
@@ -574,6 +618,14 @@ typedef struct wp_stats {
      * Submitters waiting for room now, in line as wp_submit() tells, or for a place in results.
      */
     uint64_t waiting;
+    /**
+     * Why there are as many workers as there are: WP_WORKERS_BY_…
+     */
+    uint32_t workers_reason;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } wp_stats;
 
 /**
@@ -747,7 +799,7 @@ typedef struct wp_record {
      */
     uint64_t running_ns;
     /**
-     * WP_FATE_…
+     * WP_FATE_…, or WP_FATE_LOST.
      */
     uint32_t fate;
     /**
@@ -763,6 +815,35 @@ typedef struct wp_record {
      */
     uint32_t reserved;
 } wp_record;
+
+/**
+ * Told once that there is room, or that the pool has closed. It is a callback of the pool: the table at the top of this file holds
+ * inside it. It must return as a wp_run_fn must.
+ */
+typedef void (*wp_room_fn)(void *arg);
+
+/**
+ * Somebody who is told when there is room: the memory that wp_when_room() needs for that, which is the caller's. Start from
+ * WP_WAITER_INIT or wp_waiter_init(). While it waits it must stay where and as it is. Sized like wp_options. Since 0.1.
+ */
+typedef struct wp_waiter {
+    /**
+     * sizeof(wp_waiter).
+     */
+    size_t struct_size;
+    /**
+     * What is called; must not be NULL.
+     */
+    wp_room_fn notify;
+    /**
+     * Handed to `notify`; the library never looks into it.
+     */
+    void *arg;
+    /**
+     * The library's. NULLs before the first use.
+     */
+    void *reserved[7];
+} wp_waiter;
 
 /**
  * How an executor takes a task: what wp_submit_task() does, with the executor's own `self`.
@@ -827,7 +908,7 @@ int wp_options_init(struct wp_options *options,
  * Tells how many bytes of memory wp_create() will ask for with these options, before anything is made: the queue,
  * the workers' records and the system's own record of each thread. Nothing else is allocated later, whatever the
  * pool does. The workers' stacks come on top (workers times stack size, of address space: the system commits what
- * is used), and the first pool of a process maps one page that all share.
+ * is used).
  *
  * `options`: NULL means all defaults. `bytes`: receives the number; left alone on failure.
  *
@@ -926,8 +1007,9 @@ int wp_shutdown_report_init(struct wp_shutdown_report *report,
  *
  * Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of its range, `mode` is unknown, `struct_size` is wrong;
  * WP_ENOTSUP: a reserved field is set, or a field that this version does not know;
- * WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started
- * (those that were are stopped again, with their hooks).
+ * WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started,
+ * also when what lacks is memory for its stack or for the C library's record of it (those that were are stopped again,
+ * with their hooks). No allocation that fails ends the process.
  * Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does; with
  * WP_ETHREAD also until the threads that were started have ended. Since 0.1.
  */
@@ -1217,8 +1299,8 @@ int wp_group_wait(struct wp_group *group,
 
 /**
  * Cancels the group and all inside it, for good. From here on none of its tasks starts: those that are queued end with
- * WP_FATE_CANCELLED, their `end` called on the calling thread before this returns (a task whose submit is not over yet may end
- * a little later, on a worker; and if two calls cancel the same task at once, one of them ends it). Submits to it, also those
+ * WP_FATE_CANCELLED, their `end` called on the calling thread before this returns (a task whose submit is not over yet, or that a
+ * worker has just taken, may end a little later, on a worker; and if two calls cancel the same task at once, one of them ends it). Submits to it, also those
  * that wait for room, get WP_ECANCELLED. Tasks that run go on; they see it by wp_should_stop(). wp_group_wait() tells when all is over.
  *
  * The places of cancelled tasks in the queue come back when a worker comes to them (`wp_stats.passed_over`).
@@ -1374,6 +1456,90 @@ int wp_results_close(struct wp_results *results);
  */
 WP_API
 int wp_results_fd(struct wp_results *results);
+
+/**
+ * Fills a wp_waiter with zeros and its size: what WP_WAITER_INIT does, for languages without C macros. Not while it waits.
+ *
+ * Returns WP_OK; WP_EINVAL: `waiter` is NULL or `struct_size` can't be right (as for wp_options_init()).
+ * Thread safety: any thread. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_waiter_init(struct wp_waiter *waiter,
+                   size_t struct_size);
+
+/**
+ * Has `waiter->notify(waiter->arg)` called once as soon as there is room for at least one task, be it a single place, or the pool
+ * closes, whichever comes first. For those who must not wait for room in wp_submit(): event loops, coroutines, other runtimes'
+ * threads.
+ *
+ * While the call says WP_OK and `notify` has not been called, the waiter waits: it must stay where it is, and nobody else may
+ * touch it. It is the caller's again when `notify` is called (which may free it, or use it for the next wait), or when
+ * wp_forget_room() has said WP_OK.
+ *
+ * If there is room now, `notify` is called at once, by this call; inside the `notify` of another waiter of this pool, as soon as
+ * that has returned, so that they don't nest. Otherwise a worker calls it that has just taken a task, and begins that task
+ * afterwards (of a manual pool: the thread that steps it). When the pool closes, the thread that closes it calls it. Never is
+ * it called with a lock of the library held, but the caller of this function may hold locks of its own: mind that `notify` may run
+ * inside this call. Once this function was called again for the same waiter, inside its `notify`, the next call of that may come on
+ * another thread, before this one has returned.
+ *
+ * What there is room for is not kept for the waiter: others may take it first, and a wp_try_submit() inside `notify` may say
+ * WP_EFULL (then call this again) or WP_ECLOSED. Waiters are told one after the other, in the order in which they came, the next
+ * when `notify` has returned and there is still room; after 16 in a row the next is told when the next task is taken, if one is
+ * queued. So a waiter that submits inside `notify` takes the place that it was told of, while one that only passes the word on may
+ * have others told of the same place.
+ *
+ * A submitter that has waited in wp_submit() at the head of its line, and looked for itself in vain (see there), comes before the
+ * waiters; no more than one in a millisecond. So neither starves the other.
+ *
+ * Returns WP_OK: `notify` was called, or will be. On any error it will not be: WP_ECLOSED: a shutdown has begun; WP_EINVAL: `pool`,
+ * `waiter` or its `notify` is NULL, its `struct_size` is wrong, or it waits already; WP_ENOTSUP: a field is set that this version
+ * does not know; WP_EFORKED; WP_EPANIC.
+ * Thread safety: any thread, also inside a callback of the pool; any number of waiters. Blocks: never, but for `notify`. Allocates
+ * nothing. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_when_room(struct wp_pool *pool,
+                 struct wp_waiter *waiter);
+
+/**
+ * Takes a waiter back. If its `notify` is being called just now, on another thread, the call waits until that has returned; so
+ * whatever it says but for WP_ETIMEDOUT and WP_EDEADLK, everything that `notify` uses may be freed.
+ *
+ * `waiter` must still be there: whose `notify` frees it must know by other means that it was not called. `timeout_ns`: nanoseconds
+ * to wait; 0 only looks, WP_FOREVER waits without limit.
+ *
+ * Returns WP_OK: it waited, and `notify` will not be called; WP_ETOOLATE: it does not wait: `notify` was called and has returned
+ * (unless the caller is inside it), or wp_when_room() was never called; WP_ETIMEDOUT: `notify` has not returned in time; WP_EDEADLK:
+ * the call would have to wait inside a callback of this pool; WP_EINVAL: `pool` or `waiter` is NULL, or its `struct_size` is wrong;
+ * WP_EFORKED.
+ * Thread safety: any thread, also inside a callback of the pool. Blocks: up to the timeout. Allocates nothing. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_forget_room(struct wp_pool *pool,
+                   struct wp_waiter *waiter,
+                   uint64_t timeout_ns);
+
+/**
+ * A descriptor for poll(), epoll and their kin. It is readable while a submit that does not wait may succeed, and when a shutdown has
+ * begun (then it stays readable): a submit that was refused because the queue was full has made it unreadable, and the first
+ * place that comes free makes it readable again. It is made by the first call; who never calls pays nothing for it.
+ *
+ * Like the room to write into a socket, it is there most of the time: wait for it only while there is something to submit that was
+ * refused. Then a loop is woken once for each time that the queue was full, and may find that others have filled it again.
+ *
+ * It belongs to the pool, and is closed by wp_destroy(): only wait for it; never read, write or close it. Who waits for edges
+ * (EPOLLET) must submit until WP_EFULL (of the submits with a timeout of 0: WP_ETIMEDOUT) before the next wait.
+ *
+ * Returns the descriptor, 0 or more, always the same; or a negative code: WP_EINVAL: `pool` is NULL; WP_ENOMEM: the system has no
+ * descriptor left, or no memory for it; WP_ENOTSUP: this system has none of that kind (only Linux's eventfd is used); WP_EFORKED;
+ * WP_EPANIC.
+ * Thread safety: any thread, also inside a callback, also after a shutdown. Blocks: never. Since 0.1.
+ */
+WP_API
+int wp_room_fd(struct wp_pool *pool);
 
 /**
  * Fills a wp_executor with zeros and its size: what WP_EXECUTOR_INIT does, for languages without C macros.

@@ -4,10 +4,12 @@
 //!   protocol (states, transitions, invariants) that everything else relies on.
 //! - [`ffi`]: the border: the exported functions and the structs that cross.
 //! - `sys`: what only the operating system can do: threads, signal masks, fork, clock.
+//! - `faults`: planted faults, for the tests that build them in.
 //! - `sync`: the only door to `std::sync`; a model checker's types come in here.
 //!
 //! The product's interface is C's: `include/workerpool.h`. The Rust items are public for this repository's tests only.
 
+mod faults;
 #[cfg(not(wp_loom))]
 pub mod ffi;
 pub mod pool;

@@ -5,19 +5,24 @@
  *     treehash [-j workers] [-q capacity] [--ready-fd N] DIR...   >manifest
  *     sha256sum -c manifest
  *
- * One thread walks the trees while the pool's workers hash. Memory does not grow with the trees: a file's record exists
- * from its submit to its `end`, so there are never more than capacity + workers + 1 of them. When the disk or the CPU
- * can't keep up, or nobody reads our output, the queue fills, and the walk waits.
+ * The main thread walks the trees while the pool's workers hash and write the lines. How each file ended comes back to
+ * the walk through results: it alone tells errors, and frees what belongs to a file. Memory does not grow with the trees:
+ * a file's record exists from before its submit until its result is read, so there are never more than
+ * capacity + workers + 1 of them. When the disk or the CPU can't keep up, or nobody reads our output, the queue fills,
+ * and the walk waits.
  *
  * Symbolic links are not followed, except those named as DIR. Lines come in the order in which files are finished; pipe
  * them through `sort -k2` if that matters. What can't be read, or changes while it is read, is told on stderr.
  *
- * SIGINT and SIGTERM stop the walk; what was accepted is still hashed, so the manifest is valid, though not complete.
- * A second one also gives up the files in the queue.
+ * SIGINT or SIGTERM cancels the group that all files are in: the walk goes no further, also where it waits for room; the
+ * files in the queue are given up, and so are those that are being hashed. The manifest is then not complete, but valid:
+ * each of its lines is whole and right, and no file that was given up has one. A second signal ends the process at once;
+ * it may cut the last line.
  *
  * --ready-fd N writes "ready\n" to that descriptor, and closes it, once signals are handled: for supervisors and tests.
  *
- * Exit status: 0, all is well; 1, something could not be read or written; 2, wrong usage; 128 + the signal's number.
+ * Exit status: 0, all is well; 1, something could not be read or written; 2, wrong usage; 128 + the first signal's
+ * number (SIGINT: 130, SIGTERM: 143).
  */
 #define _GNU_SOURCE /* getopt_long */
 #include <dirent.h>
@@ -25,6 +30,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -50,8 +56,14 @@ enum {
     HASH_DIGITS = 64,
 };
 
-/* How long we sleep at most before we look at signals, a broken output and the progress bar. */
-static const uint64_t TICK = 100 * MILLISECOND;
+/* How a file ended: 0; an errno; or one of these. */
+enum {
+    CHANGED = -1,           /* while it was read: no hash of such a file means anything */
+    GIVEN_UP = -2,          /* its group was cancelled */
+    WRITE_FAILED = 1 << 16, /* plus the errno: the hash is right, but its line could not be written */
+};
+
+static const uint64_t TICK = 100 * MILLISECOND; /* of the progress bar */
 
 /* A directory stays open while the walk is in it, and while a file of it waits: files are opened relative to it, so
  * that a path may be longer than PATH_MAX, and nobody can slip in a link on the way. */
@@ -59,10 +71,10 @@ typedef struct directory {
     struct directory *parent; /* used by the walk only */
     size_t path_length;
     DIR *stream;
-    atomic_uint references;
+    unsigned references; /* the walk's too */
 } directory;
 
-/* One file, from submit to `end`. The line of the manifest is made by the walk; the worker fills in the hash. */
+/* One file. The line of the manifest is made by the walk; the worker fills in the hash. */
 typedef struct record {
     directory *in;
     const char *name; /* behind the line */
@@ -80,19 +92,20 @@ typedef struct worker {
 } worker;
 
 static wp_pool *pool;
+static wp_group *group;     /* of all files: cancelled by a signal, and when the output is broken */
+static wp_results *results; /* how they ended */
 static worker *workers;
 static uint32_t worker_count;
 static uint32_t capacity;
 
-static volatile sig_atomic_t caught, times_caught;
-static atomic_int output_error;           /* the errno of the first write that failed */
-static atomic_uint_fast64_t unreadable;   /* files and directories */
-static atomic_uint_fast64_t records_freed;
-static atomic_uint directories_open;
+static atomic_int caught; /* the first signal */
+static atomic_bool finished;
 
-/* The walk's own. */
-static unsigned directories_max;
-static uint64_t records_made, records_at_once, deepest_queue;
+/* The walk's own: nothing below here needs a lock or an atomic. */
+static int output_error;    /* the errno of the first write that failed */
+static uint64_t unreadable; /* files and directories */
+static uint64_t records_made, records_freed, records_at_once, deepest_queue;
+static unsigned directories_open, directories_max;
 static struct { char *text; size_t length, size; } path;
 
 static bool progress; /* stderr is a terminal */
@@ -118,19 +131,17 @@ static void *check_memory(void *memory)
     return memory;
 }
 
-/* A name may hold anything; a terminal shall not obey it. `length` bytes of it, in one piece even with many threads. */
+/* A name may hold anything; a terminal shall not obey it. `length` bytes of it. */
 static void report_unreadable(const char *name, size_t length, int error)
 {
-    flockfile(stderr); /* also because strerror() need not be thread-safe */
     if (progress) fputs("\r\033[K", stderr);
     fputs("treehash: ", stderr);
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)name[i];
-        putc_unlocked(c < ' ' || c == 127 ? '?' : c, stderr);
+        putc(c < ' ' || c == 127 ? '?' : c, stderr);
     }
-    fprintf(stderr, ": %s\n", error < 0 ? "changed while it was read" : strerror(error));
-    funlockfile(stderr);
-    atomic_fetch_add(&unreadable, 1);
+    fprintf(stderr, ": %s\n", error == CHANGED ? "changed while it was read" : strerror(error));
+    unreadable++;
 }
 
 static uint64_t now_ns(void)
@@ -176,35 +187,27 @@ static void show_progress(void)
 
 /* ----------------------------------------------------------------------------------------------------- workers -- */
 
-static void release(directory *dir)
-{
-    if (atomic_fetch_sub(&dir->references, 1) != 1) return;
-    closedir(dir->stream);
-    free(dir);
-    atomic_fetch_sub(&directories_open, 1);
-}
-
-/* 0, an errno, or -1 for a file that changed while it was read: no hash of such a file means anything. */
-static int hash_open_file(worker *self, int fd, unsigned char hash[EVP_MAX_MD_SIZE])
+static int hash_open_file(const wp_context *context, worker *self, int fd, unsigned char hash[EVP_MAX_MD_SIZE])
 {
     struct stat before, after;
     ssize_t n;
 
     if (fstat(fd, &before) != 0) return errno;
-    if (!S_ISREG(before.st_mode)) return -1; /* it was one when the walk saw it */
+    if (!S_ISREG(before.st_mode)) return CHANGED; /* it was one when the walk saw it */
     if (EVP_DigestInit_ex(self->digest, NULL, NULL) != 1) return EIO;
     while ((n = read(fd, self->buffer, BUFFER_SIZE)) != 0) {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno;
         if (EVP_DigestUpdate(self->digest, self->buffer, (size_t)n) != 1) return EIO;
         atomic_fetch_add_explicit(&self->bytes, (uint64_t)n, memory_order_relaxed);
+        if (wp_should_stop(context)) return GIVEN_UP;
     }
     if (EVP_DigestFinal_ex(self->digest, hash, NULL) != 1) return EIO;
     if (fstat(fd, &after) != 0) return errno;
     if (before.st_nlink > 0 && after.st_nlink == 0) return ENOENT; /* it has vanished */
     if (before.st_size != after.st_size || before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
         before.st_mtim.tv_nsec != after.st_mtim.tv_nsec)
-        return -1;
+        return CHANGED;
     return 0;
 }
 
@@ -222,47 +225,86 @@ static int hash_file(wp_context *context, void *arg)
     if (fd < 0) {
         status = errno;
     } else {
-        status = hash_open_file(self, fd, hash);
+        status = hash_open_file(context, self, fd, hash);
         close(fd); /* only read from: nothing can be lost */
     }
     for (int i = 0; status == 0 && i < HASH_DIGITS / 2; i++) {
         file->hash[2 * i] = DIGITS[hash[i] >> 4];
         file->hash[2 * i + 1] = DIGITS[hash[i] & 15];
     }
+    /* stdio holds its lock during one call, so that each line comes out in one piece. */
+    if (status == 0 && fwrite(file->line, 1, file->line_length, stdout) != file->line_length) status = WRITE_FAILED + errno;
     if (status == 0) atomic_fetch_add_explicit(&self->files, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&self->busy_ns, now_ns() - start, memory_order_relaxed);
     return status;
 }
 
-/* The only place where a record's life ends, whatever became of it. */
-static void file_ended(const wp_outcome *outcome, void *arg)
+/* ----------------------------------------------------------------------------------------------------- results -- */
+
+static void release(directory *dir)
 {
-    record *file = arg;
-    if (outcome->fate == WP_FATE_RAN && outcome->status == 0) {
-        /* stdio holds its lock during one call, so that each line comes out in one piece. */
-        if (fwrite(file->line, 1, file->line_length, stdout) != file->line_length) {
-            int none = 0, error = errno;
-            atomic_compare_exchange_strong(&output_error, &none, error);
-        }
-    } else if (outcome->fate == WP_FATE_RAN) {
-        const char *shown = file->hash + HASH_DIGITS + 2;
-        report_unreadable(shown, (size_t)(file->line + file->line_length - 1 - shown), outcome->status);
-    }
+    if (--dir->references != 0) return;
+    closedir(dir->stream);
+    free(dir);
+    directories_open--;
+}
+
+/* The only place where a record's life ends, whatever became of it. */
+static void free_record(record *file)
+{
     release(file->in);
     free(file);
-    atomic_fetch_add(&records_freed, 1);
+    records_freed++;
+}
+
+/* The one place where the workers' errors arrive. */
+static void take_result(const wp_record *result)
+{
+    record *file = result->arg;
+    if (result->status >= WRITE_FAILED) {
+        if (output_error == 0) output_error = result->status - WRITE_FAILED;
+        check("wp_group_cancel", wp_group_cancel(group)); /* what use are hashes that nobody gets? */
+    } else if (result->status != 0 && result->status != GIVEN_UP) {
+        const char *shown = file->hash + HASH_DIGITS + 2;
+        report_unreadable(shown, (size_t)(file->line + file->line_length - 1 - shown), result->status);
+    }
+    free_record(file);
+}
+
+/* Takes the results that are there, and waits for the first; with a progress bar only until it is to be drawn again.
+ * False: all have come, after the results were closed. */
+static bool await_results(void)
+{
+    wp_record some[32];
+    size_t count;
+    int code = wp_results_drain(results, some, sizeof some / sizeof *some, sizeof *some, progress ? TICK : WP_FOREVER, &count);
+    if (code != WP_OK && code != WP_ETIMEDOUT && code != WP_ECLOSED) check("wp_results_drain", code);
+    for (size_t i = 0; i < count; i++) take_result(&some[i]);
+    show_progress();
+    return code != WP_ECLOSED;
+}
+
+static void take_results(void)
+{
+    wp_record result = WP_RECORD_INIT;
+    int code;
+    while ((code = wp_results_next(results, &result, 0)) == WP_OK) take_result(&result);
+    if (code != WP_ETIMEDOUT) check("wp_results_next", code);
 }
 
 /* -------------------------------------------------------------------------------------------------------- walk -- */
 
 static bool stopped(void)
 {
-    return caught != 0 || atomic_load(&output_error) != 0;
+    wp_group_status status = WP_GROUP_STATUS_INIT;
+    check("wp_group_status_get", wp_group_status_get(group, &status));
+    return status.stop != WP_STOP_NONE;
 }
 
+/* Nothing about what nobody asks for any more. */
 static void unreadable_here(int error)
 {
-    report_unreadable(path.text, path.length, error);
+    if (!stopped()) report_unreadable(path.text, path.length, error);
 }
 
 /* The path of the directory that the walk is in grows and shrinks in one buffer. */
@@ -284,7 +326,6 @@ static void push_name(const char *name)
 static record *new_record(directory *in, const char *name)
 {
     size_t escapes = 0, name_size = strlen(name) + 1;
-    uint64_t alive;
     record *file;
     char *out;
 
@@ -306,29 +347,29 @@ static record *new_record(directory *in, const char *name)
     file->line_length = (size_t)(out - file->line);
     file->name = memcpy(out, name, name_size);
     file->in = in;
-    atomic_fetch_add(&in->references, 1);
+    in->references++;
     records_made++;
-    alive = records_made - atomic_load(&records_freed);
-    if (alive > records_at_once) records_at_once = alive;
+    if (records_made - records_freed > records_at_once) records_at_once = records_made - records_freed;
     return file;
 }
 
-/* Waits for room, but not longer than a signal may wait for us. */
+/* Waits for room; a cancel ends that wait. The results have a place for each file that is queued, or hashed, or in our
+ * hand, and all that have come are read before; so WP_ERESULTS can't be. */
 static void submit(directory *in, const char *name)
 {
     wp_task task = WP_TASK_INIT;
     wp_stats stats;
     int code;
 
+    take_results();
     task.run = hash_file;
-    task.end = file_ended;
     task.arg = new_record(in, name);
     task.label = "hash";
-    while ((code = wp_submit_task(pool, &task, TICK)) == WP_ETIMEDOUT && !stopped())
-        show_progress();
-    if (code == WP_ETIMEDOUT) { /* stopped: nothing was accepted, so the record is still ours to end */
-        const wp_outcome refused = { sizeof refused, NULL, WP_FATE_DISCARDED, 0, WP_NO_WORKER, 0 };
-        file_ended(&refused, task.arg);
+    task.group = group;
+    task.results = results;
+    while ((code = wp_submit_task(pool, &task, progress ? TICK : WP_FOREVER)) == WP_ETIMEDOUT) show_progress();
+    if (code == WP_ECANCELLED) { /* nothing was accepted, so the record is still ours to free */
+        free_record(task.arg);
         return;
     }
     check("wp_submit_task", code);
@@ -343,25 +384,20 @@ static directory *enter(directory *parent, const char *name)
     directory *dir = check_memory(malloc(sizeof *dir));
 
     /* Files that wait hold their directories open: when these are too many, let the workers finish first. */
-    while (atomic_load(&directories_open) >= directories_max && !stopped()) {
-        int code = wp_wait_idle(pool, TICK);
-        show_progress();
-        if (code == WP_OK) break;
-        if (code != WP_ETIMEDOUT) check("wp_wait_idle", code);
-    }
-    if (atomic_load(&directories_open) >= directories_max)
+    while (directories_open >= directories_max && records_made != records_freed) await_results();
+    if (directories_open >= directories_max)
         errno = EMFILE;
     else
         fd = openat(parent ? dirfd(parent->stream) : AT_FDCWD, name, flags);
     dir->stream = fd < 0 ? NULL : fdopendir(fd);
     if (dir->stream == NULL) {
-        if (!stopped()) unreadable_here(errno);
+        unreadable_here(errno);
         if (fd >= 0) close(fd);
         free(dir);
         return parent;
     }
-    atomic_fetch_add(&directories_open, 1);
-    atomic_init(&dir->references, 1);
+    directories_open++;
+    dir->references = 1;
     dir->parent = parent;
     dir->path_length = path.length;
     return dir;
@@ -415,25 +451,47 @@ static void walk(const char *root)
 
 /* -------------------------------------------------------------------------------------------- start and finish -- */
 
-static void on_signal(int number)
+/* A thread may do what a signal handler may not. This one waits for the signals, which all other threads block. */
+static void *take_signals(void *signals)
 {
-    caught = number;
-    times_caught = times_caught + 1;
+    for (;;) {
+        int number = 0, first = 0, error = sigwait(signals, &number);
+        if (error != 0) fatal("sigwait", strerror(error));
+        if (atomic_load(&finished)) return NULL;
+        if (!atomic_compare_exchange_strong(&caught, &first, number)) _exit(128 + first);
+        check("wp_group_cancel", wp_group_cancel(group));
+    }
 }
 
-static void handle_signals(void)
+/* Before any thread is made, so that all inherit it. */
+static void block_signals(sigset_t *signals)
 {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    sigemptyset(&action.sa_mask);
-    sigaddset(&action.sa_mask, SIGINT);
-    sigaddset(&action.sa_mask, SIGTERM);
-    action.sa_flags = SA_RESTART; /* we look at `caught` often enough; no system call need fail because of it */
-    action.sa_handler = on_signal;
-    if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0)
-        fatal("sigaction", strerror(errno));
-    action.sa_handler = SIG_IGN; /* a reader that goes away is a write error, told as one */
-    if (sigaction(SIGPIPE, &action, NULL) != 0) fatal("sigaction", strerror(errno));
+    int error;
+    sigemptyset(signals);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGTERM);
+    error = pthread_sigmask(SIG_BLOCK, signals, NULL);
+    if (error != 0) fatal("pthread_sigmask", strerror(error));
+    /* A reader that goes away is a write error, told as one. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) fatal("signal", strerror(errno));
+}
+
+static pthread_t start_signals(sigset_t *signals)
+{
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, take_signals, signals);
+    if (error != 0) fatal("pthread_create", strerror(error));
+    return thread;
+}
+
+/* A signal of our own wakes the thread. One from outside may do it too: there is nothing left to stop. */
+static void stop_signals(pthread_t thread)
+{
+    int error;
+    atomic_store(&finished, true);
+    error = pthread_kill(thread, SIGTERM);
+    if (error == 0) error = pthread_join(thread, NULL);
+    if (error != 0) fatal("the signals' thread", strerror(error));
 }
 
 /* A closed standard descriptor would be taken by the next file that is opened: a directory as our stdout, say. */
@@ -476,16 +534,33 @@ static void free_workers(void)
     free(workers);
 }
 
-/* Drains; cancels when nobody wants the rest any more. */
+/* Groups and results may be given back before the pool goes, or behind it. */
+static void open_pool(const wp_options *options)
+{
+    wp_results_options places = WP_RESULTS_OPTIONS_INIT;
+    wp_stats stats;
+    check("wp_create", wp_create(options, &pool));
+    stats = snapshot(); /* how many workers the pool chose */
+    worker_count = stats.workers;
+    capacity = stats.capacity;
+    places.capacity = capacity + worker_count + 1; /* the queued, the running, and the one in our hand */
+    check("wp_results_create", wp_results_create(&places, &results));
+    check("wp_group_create", wp_group_create(pool, NULL, &group));
+}
+
+/* The walk is over: takes what is still to come. */
 static void finish(void)
 {
-    int code;
-    do {
-        bool cancel = times_caught > 1 || atomic_load(&output_error) != 0;
-        code = wp_shutdown_for(pool, cancel ? WP_SHUTDOWN_CANCEL : WP_SHUTDOWN_DRAIN, TICK, NULL);
-        show_progress();
-    } while (code == WP_ETIMEDOUT);
-    check("wp_shutdown_for", code);
+    check("wp_results_close", wp_results_close(results));
+    while (await_results()) continue;
+    check("wp_shutdown", wp_shutdown(pool));
+}
+
+static void close_pool(void)
+{
+    check("wp_group_release", wp_group_release(group));
+    check("wp_results_release", wp_results_release(results));
+    check("wp_destroy", wp_destroy(pool));
 }
 
 static void print_table(void)
@@ -496,13 +571,13 @@ static void print_table(void)
     sum(&files, &bytes);
     if (progress) fputs("\r\033[K", stderr);
     fprintf(stderr, "files       %" PRIu64 " hashed, %" PRIu64 " files or directories unreadable\n", files,
-            (uint64_t)atomic_load(&unreadable));
+            unreadable);
     fprintf(stderr, "bytes       %" PRIu64 " in %.3f s, %.1f MB/s\n", bytes, (double)elapsed / 1e9,
             (double)bytes * 1e3 / (double)elapsed);
-    fprintf(stderr, "tasks       %" PRIu64 " accepted, %" PRIu64 " ran, %" PRIu64 " discarded, %" PRIu64 " failed\n",
-            stats.accepted, stats.ran, stats.discarded, stats.failed);
+    fprintf(stderr, "tasks       %" PRIu64 " accepted, %" PRIu64 " ran, %" PRIu64 " cancelled, %" PRIu64 " failed\n",
+            stats.accepted, stats.ran, stats.cancelled, stats.failed);
     fprintf(stderr, "records     %" PRIu64 " made, %" PRIu64 " freed, %" PRIu64 " at once at most\n", records_made,
-            (uint64_t)atomic_load(&records_freed), records_at_once);
+            records_freed, records_at_once);
     fprintf(stderr, "walk        held back for %.3f s, %" PRIu64 " times\n", (double)stats.wait_ns / 1e9, stats.waits);
     fprintf(stderr, "queue       %" PRIu64 " deep at most, of %" PRIu32 "\n", deepest_queue, stats.capacity);
     fprintf(stderr, "workers     busy");
@@ -510,7 +585,7 @@ static void print_table(void)
         fprintf(stderr, " %.0f%%", 100.0 * (double)atomic_load(&workers[i].busy_ns) / (double)elapsed);
     fputc('\n', stderr);
     /* What the pool promises: each record ends once, and it holds no more of them than it was made for. */
-    if (stats.accepted != stats.ran + stats.discarded || records_made != atomic_load(&records_freed) ||
+    if (stats.accepted != stats.ran + stats.cancelled || files != stats.ran - stats.failed || records_made != records_freed ||
         records_at_once > (uint64_t)capacity + worker_count + 1 || deepest_queue > capacity)
         fatal("the books", "they do not balance");
 }
@@ -538,8 +613,9 @@ int main(int argc, char **argv)
 {
     static const struct option LONG[] = { { "ready-fd", required_argument, NULL, 'r' }, { NULL, 0, NULL, 0 } };
     wp_options options = WP_OPTIONS_INIT;
-    wp_stats stats;
-    int option, ready_fd = -1, error;
+    int option, ready_fd = -1;
+    sigset_t signals;
+    pthread_t signals_thread;
 
     options.name = "treehash";
     options.capacity = CAPACITY;
@@ -553,28 +629,26 @@ int main(int argc, char **argv)
 
     keep_standard_descriptors();
     if (setvbuf(stderr, NULL, _IOLBF, BUFSIZ) != 0) fatal("setvbuf", "failed"); /* messages go out in one piece */
-    handle_signals();
+    block_signals(&signals);
     progress = isatty(STDERR_FILENO) == 1;
-    check("wp_create", wp_create(&options, &pool));
+    open_pool(&options);
     began = now_ns();
-    stats = snapshot(); /* how many workers the pool chose */
-    worker_count = stats.workers;
-    capacity = stats.capacity;
     limit_directories();
     make_workers();
+    signals_thread = start_signals(&signals);
     if (ready_fd >= 0 && (write(ready_fd, "ready\n", 6) != 6 || close(ready_fd) != 0))
         fatal("--ready-fd", strerror(errno));
 
     for (int i = optind; i < argc && !stopped(); i++) walk(argv[i]);
     finish();
 
-    error = atomic_load(&output_error);
-    if (fclose(stdout) != 0 && error == 0) error = errno;
+    if (fclose(stdout) != 0 && output_error == 0) output_error = errno;
+    stop_signals(signals_thread); /* so late, because a second signal must end us also if nobody reads the output */
     print_table();
-    if (error != 0) fatal("write error", strerror(error));
-    check("wp_destroy", wp_destroy(pool));
+    if (output_error != 0) fatal("write error", strerror(output_error));
+    close_pool();
     free_workers();
     free(path.text);
     if (caught != 0) return 128 + caught;
-    return atomic_load(&unreadable) > 0 ? 1 : 0;
+    return unreadable > 0 ? 1 : 0;
 }

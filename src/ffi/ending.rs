@@ -7,7 +7,7 @@ use super::limits::{WP_SHUTDOWN_CANCEL, WP_SHUTDOWN_DRAIN};
 use super::pool::{code, footprint, on_pool, wp_pool};
 use super::sized;
 use super::stats::{wp_shutdown_report, wp_stats};
-use super::status::{WP_EINVAL, WP_EPANIC, WP_OK};
+use super::status::{WP_EINVAL, WP_OK};
 use crate::pool::{Error, Mode, Wait};
 
 /// Waits until the pool has nothing to do: at some instant after the call began no task was queued, running, or in its
@@ -127,10 +127,8 @@ pub unsafe extern "C" fn wp_stats_get(pool: *const wp_pool, stats: *mut wp_stats
             return error.into();
         }
         on_pool(pool, |pool| {
-            if pool.core.has_failed() {
-                return WP_EPANIC;
-            }
-            sized::write(stats, &wp_stats::new(pool.core.snapshot(), footprint(pool.core.config())));
+            let config = pool.core.config();
+            sized::write(stats, &wp_stats::new(pool.core.snapshot(), footprint(config), config.reason()));
             WP_OK
         })
     }

@@ -317,8 +317,8 @@ pub unsafe extern "C" fn wp_group_wait(group: *mut wp_group, timeout_ns: u64) ->
 }
 
 /// Cancels the group and all inside it, for good. From here on none of its tasks starts: those that are queued end with
-/// WP_FATE_CANCELLED, their `end` called on the calling thread before this returns (a task whose submit is not over yet may end
-/// a little later, on a worker; and if two calls cancel the same task at once, one of them ends it). Submits to it, also those
+/// WP_FATE_CANCELLED, their `end` called on the calling thread before this returns (a task whose submit is not over yet, or that a
+/// worker has just taken, may end a little later, on a worker; and if two calls cancel the same task at once, one of them ends it). Submits to it, also those
 /// that wait for room, get WP_ECANCELLED. Tasks that run go on; they see it by wp_should_stop(). wp_group_wait() tells when all is over.
 ///
 /// The places of cancelled tasks in the queue come back when a worker comes to them (`wp_stats.passed_over`).

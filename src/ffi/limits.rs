@@ -28,6 +28,16 @@ pub const WP_MODE_MANUAL: u32 = 1;
 /// room in the pool's queue. Only where somebody else reads: who submits and reads on one thread would wait for itself.
 pub const WP_RESULTS_WAIT: u32 = 1;
 
+/// `wp_stats.workers_reason`: the options say how many workers (or the pool is a manual one).
+pub const WP_WORKERS_BY_OPTION: u32 = 1;
+/// `wp_stats.workers_reason`: one worker for each processor of the system.
+pub const WP_WORKERS_BY_PROCESSORS: u32 = 2;
+/// `wp_stats.workers_reason`: one worker for each processor that the process's affinity, or its cpuset, leaves it.
+pub const WP_WORKERS_BY_AFFINITY: u32 = 3;
+/// `wp_stats.workers_reason`: what the quota of the process's control groups (a container's CPU limit) allows, rounded down, at
+/// least 1.
+pub const WP_WORKERS_BY_QUOTA: u32 = 4;
+
 /// wp_shutdown_for(): run everything that was accepted.
 pub const WP_SHUTDOWN_DRAIN: u32 = 0;
 /// wp_shutdown_for(): discard what is queued (the fate WP_FATE_DISCARDED) instead of running it; only what
@@ -42,6 +52,9 @@ pub const WP_FATE_CANCELLED: u32 = 2;
 pub const WP_FATE_EXPIRED: u32 = 3;
 /// The task never ran: a shutdown with WP_SHUTDOWN_CANCEL came first.
 pub const WP_FATE_DISCARDED: u32 = 4;
+/// In a record only: no fate. A fault of the library (WP_EPANIC) has ended who ran the task or told its end, so nobody knows how far it
+/// came, and its `end` may not have been called.
+pub const WP_FATE_LOST: u32 = 5;
 
 /// `wp_group_options.on_error`: a task that fails (returns a status other than 0) changes nothing for the others.
 pub const WP_ON_ERROR_GO_ON: u32 = 0;
@@ -67,6 +80,11 @@ const _: () = {
     use crate::pool::{Fate, NO_WORKER, config};
     assert!(WP_CAPACITY_MAX == config::CAPACITY_MAX && WP_CAPACITY_DEFAULT == config::CAPACITY_DEFAULT);
     assert!(WP_WORKERS_MAX == config::WORKERS_MAX && WP_NO_WORKER == NO_WORKER);
+    use crate::sys::cpus::Reason;
+    assert!(
+        WP_WORKERS_BY_OPTION == Reason::Asked as u32 && WP_WORKERS_BY_PROCESSORS == Reason::Processors as u32
+    );
+    assert!(WP_WORKERS_BY_AFFINITY == Reason::Affinity as u32 && WP_WORKERS_BY_QUOTA == Reason::Quota as u32);
     assert!(WP_FATE_RAN == Fate::Ran as u32 && WP_FATE_DISCARDED == Fate::Discarded as u32);
     assert!(WP_FATE_CANCELLED == Fate::Cancelled as u32 && WP_FATE_EXPIRED == Fate::Expired as u32);
     assert!(WP_STOP_CANCELLED == Stop::Cancelled as u32 && WP_STOP_FAILED == Stop::Failed as u32);

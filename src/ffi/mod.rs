@@ -14,6 +14,8 @@
 pub mod context;
 pub mod ending;
 pub mod executor;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod group;
 pub mod guard;
 pub mod limits;
@@ -21,6 +23,7 @@ pub mod manual;
 pub mod options;
 pub mod pool;
 pub mod results;
+pub mod room;
 pub mod sized;
 pub mod stats;
 pub mod status;

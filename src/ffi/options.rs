@@ -27,7 +27,8 @@ pub struct wp_options {
     /// the number is always kept). Copied at create. NULL: "wp".
     pub name: *const c_char,
     /// How many threads run tasks: exactly this many from create to shutdown. 0: as many as the process may use at
-    /// once (CPU affinity and cgroup quota, rounded down), at least 1. At most WP_WORKERS_MAX.
+    /// once (CPU affinity and cgroup quota, rounded down), at least 1; `wp_stats.workers_reason` tells what decided. At most
+    /// WP_WORKERS_MAX.
     pub workers: u32,
     /// How many tasks may be queued, besides those that run: exactly this many, not rounded; 1 is allowed.
     /// 0: WP_CAPACITY_DEFAULT. At most WP_CAPACITY_MAX.
@@ -72,7 +73,7 @@ pub unsafe extern "C" fn wp_options_init(options: *mut wp_options, struct_size: 
 /// Tells how many bytes of memory wp_create() will ask for with these options, before anything is made: the queue,
 /// the workers' records and the system's own record of each thread. Nothing else is allocated later, whatever the
 /// pool does. The workers' stacks come on top (workers times stack size, of address space: the system commits what
-/// is used), and the first pool of a process maps one page that all share.
+/// is used).
 ///
 /// `options`: NULL means all defaults. `bytes`: receives the number; left alone on failure.
 ///

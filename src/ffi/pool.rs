@@ -1,11 +1,13 @@
 //! `wp_pool`: the handle and its threads; `wp_create`.
 
 use std::ffi::{c_int, c_void};
+use std::mem::ManuallyDrop;
 
-use super::guard::{guard, guard_pool};
+use super::guard::{callback, guard, guard_pool, guard_worker, hush};
 use super::options::{self, Settings, wp_options, wp_thread_fn};
-use super::status::{WP_EFORKED, WP_EINVAL, WP_OK};
+use super::status::{WP_EFORKED, WP_EINVAL, WP_EPANIC, WP_OK};
 use super::task::Task;
+use crate::faults::{self, Stage};
 use crate::pool::{Config, Error, Mode, Pool, ThreadHooks, Wait};
 use crate::sync::{AtomicU64, Ordering};
 use crate::sys::{fork, thread};
@@ -35,14 +37,14 @@ impl ThreadHooks for Hooks {
     fn started(&self, worker: u32) {
         if let Some(call) = self.on_start {
             // SAFETY: the caller gave this function to be called on each worker with this argument.
-            unsafe { call(worker, self.arg) };
+            callback(|| unsafe { call(worker, self.arg) });
         }
     }
 
     fn stopping(&self, worker: u32) {
         if let Some(call) = self.on_stop {
             // SAFETY: as above.
-            unsafe { call(worker, self.arg) };
+            callback(|| unsafe { call(worker, self.arg) });
         }
     }
 }
@@ -91,6 +93,7 @@ impl wp_pool {
                 let _ = self.shutdown(Mode::Drain, Wait::Forever);
                 return Err(Error::Thread);
             }
+            faults::point(Stage::Start);
         }
         Ok(())
     }
@@ -116,10 +119,6 @@ impl wp_pool {
             }
         }
     }
-
-    pub(super) fn fail(&self) {
-        self.core.fail();
-    }
 }
 
 pub(super) fn code(result: Result<(), Error>) -> c_int {
@@ -130,14 +129,12 @@ pub(super) fn code(result: Result<(), Error>) -> c_int {
 fn enter(pool: *const (), index: u32) {
     // SAFETY: start() handed its own pool, which outlives the thread.
     let pool = unsafe { &*pool.cast::<wp_pool>() };
-    // A C++ exception that leaves a task ends the process here, with the runtime's message.
-    guard_pool(pool, || {
+    guard_worker(pool, || {
         if index < pool.core.config().workers() {
             pool.core.work(index, &pool.hooks);
         } else {
             pool.core.keep_time();
         }
-        WP_OK
     });
 }
 
@@ -150,6 +147,7 @@ pub(super) unsafe fn on_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -
     match unsafe { pool.as_ref() } {
         None => WP_EINVAL,
         Some(pool) if !pool.family.is_ours() => WP_EFORKED,
+        Some(pool) if pool.core.has_failed() => WP_EPANIC,
         Some(pool) => guard_pool(pool, || body(pool)),
     }
 }
@@ -160,8 +158,9 @@ pub(super) unsafe fn on_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -
 ///
 /// Returns WP_OK; WP_EINVAL: `pool` is NULL, a number is out of its range, `mode` is unknown, `struct_size` is wrong;
 /// WP_ENOTSUP: a reserved field is set, or a field that this version does not know;
-/// WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started
-/// (those that were are stopped again, with their hooks).
+/// WP_ENOMEM: there is no memory for the queue and the workers' records; WP_ETHREAD: a thread could not be started,
+/// also when what lacks is memory for its stack or for the C library's record of it (those that were are stopped again,
+/// with their hooks). No allocation that fails ends the process.
 /// Thread safety: any thread, also inside a callback. Blocks: only as the system's own thread start does; with
 /// WP_ETHREAD also until the threads that were started have ended. Since 0.1.
 #[must_use]
@@ -171,11 +170,14 @@ pub unsafe extern "C" fn wp_create(options: *const wp_options, pool: *mut *mut w
         if pool.is_null() {
             return WP_EINVAL;
         }
+        hush();
         // SAFETY: NULL or a struct of `struct_size` readable bytes, as documented.
         let made = unsafe { options::read(options) }.and_then(|settings| {
-            let made = wp_pool::new(&settings)?;
-            made[0].start(&settings)?;
-            Ok(made)
+            // Not freed by a panic, which may find workers there.
+            let made = ManuallyDrop::new(wp_pool::new(&settings)?);
+            let started = made[0].start(&settings);
+            let made = ManuallyDrop::into_inner(made);
+            started.map(|()| made)
         });
         match made {
             Ok(made) => {

@@ -2,11 +2,11 @@
 
 use std::ffi::{c_int, c_void};
 
-use super::guard::guard;
+use super::guard::{guard, guard_results, hush};
 use super::limits::{WP_CAPACITY_DEFAULT, WP_CAPACITY_MAX, WP_RESULTS_WAIT};
 use super::pool::code;
 use super::sized::{self, Sized as SizedStruct};
-use super::status::{WP_EFORKED, WP_EINVAL, WP_OK};
+use super::status::{WP_EFORKED, WP_EINVAL, WP_EPANIC, WP_OK};
 use crate::pool::results::{Results, WhenFull};
 use crate::pool::{Error, Wait};
 use crate::sys::fork;
@@ -14,7 +14,7 @@ use crate::sys::fork;
 /// A bounded queue of records: each accepted task that names it (`wp_task.results`) puts one in when it has ended. Opaque;
 /// used through pointers only. It belongs to no pool: tasks of several may name it, and it may outlive them. Since 0.1.
 pub struct wp_results {
-    core: Results<wp_record>,
+    pub(super) core: Results<wp_record>,
     family: fork::Family,
 }
 
@@ -52,7 +52,7 @@ pub struct wp_record {
     pub queued_ns: u64,
     /// Nanoseconds that the task ran, without its `end`; 0 unless `fate` is WP_FATE_RAN.
     pub running_ns: u64,
-    /// WP_FATE_…
+    /// WP_FATE_…, or WP_FATE_LOST.
     pub fate: u32,
     /// What the task returned; 0 unless `fate` is WP_FATE_RAN.
     pub status: i32,
@@ -126,6 +126,20 @@ pub(super) unsafe fn record(results: *const wp_results, record: wp_record) {
     }
 }
 
+/// What is left to do for an accepted task that a fault of the library has lost. The panic may have come in the middle of
+/// [`record`]: then the results are lost as well. The task's reference is kept for ever.
+///
+/// # Safety
+/// `results` is alive by the task's own reference.
+pub(super) unsafe fn lose(results: *const wp_results, record: wp_record) {
+    // SAFETY: the caller's promise.
+    let results = unsafe { &*results };
+    guard_results(results, || {
+        results.core.put(record);
+        WP_OK
+    });
+}
+
 /// What a submit needs of the results that a task names, if it names any.
 ///
 /// # Safety
@@ -147,7 +161,7 @@ unsafe fn on_results(results: *const wp_results, body: impl FnOnce(&wp_results) 
     match unsafe { results.as_ref() } {
         None => WP_EINVAL,
         Some(results) if !results.family.is_ours() => WP_EFORKED,
-        Some(results) => guard(|| body(results)),
+        Some(results) => guard_results(results, || body(results)),
     }
 }
 
@@ -208,6 +222,7 @@ pub unsafe extern "C" fn wp_results_create(
         if results.is_null() {
             return WP_EINVAL;
         }
+        hush();
         // SAFETY: NULL or a struct of `struct_size` readable bytes, as documented.
         match unsafe { read(options) }.and_then(|settings| make(&settings)) {
             Ok(made) => {
@@ -349,7 +364,7 @@ pub unsafe extern "C" fn wp_results_close(results: *mut wp_results) -> c_int {
     unsafe {
         on_results(results, |results| {
             results.core.close();
-            WP_OK
+            if results.core.has_failed() { WP_EPANIC } else { WP_OK }
         })
     }
 }

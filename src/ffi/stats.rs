@@ -5,6 +5,7 @@ use std::ffi::c_int;
 use super::guard::guard;
 use super::sized::{self, Sized as SizedStruct};
 use crate::pool::{Report, Snapshot};
+use crate::sys::cpus::Reason;
 
 /// One snapshot of a pool's figures. In every snapshot
 /// `accepted = ran + cancelled + expired + discarded + queued + running`.
@@ -59,6 +60,10 @@ pub struct wp_stats {
     pub wait_ns: u64,
     /// Submitters waiting for room now, in line as wp_submit() tells, or for a place in results.
     pub waiting: u64,
+    /// Why there are as many workers as there are: WP_WORKERS_BY_…
+    pub workers_reason: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// What a shutdown has left to do when it returns, and what it has done. It is read after the time was up, so that
@@ -108,7 +113,7 @@ pub unsafe extern "C" fn wp_shutdown_report_init(
 }
 
 impl wp_stats {
-    pub(super) fn new(snapshot: Snapshot, footprint: u64) -> wp_stats {
+    pub(super) fn new(snapshot: Snapshot, footprint: u64, reason: Reason) -> wp_stats {
         wp_stats {
             struct_size: size_of::<wp_stats>(),
             footprint: footprint as usize,
@@ -129,6 +134,8 @@ impl wp_stats {
             waits: snapshot.waits,
             wait_ns: snapshot.wait_ns,
             waiting: snapshot.waiting,
+            workers_reason: reason as u32,
+            reserved: 0,
         }
     }
 }

@@ -30,8 +30,9 @@ pub const WP_EDEADLK: c_int = -7;
 /// The process forked after this pool was made, and this is the child: the workers live in the parent. Only
 /// wp_destroy() does anything to this pool here; make a new one.
 pub const WP_EFORKED: c_int = -8;
-/// The library found a fault of its own in this pool. The pool can't be used any more and its memory is left
-/// alone; other pools are not affected. Every function that returns a code may return this one. Please report it.
+/// The library found a fault of its own in this pool (or in these results). It can't be used any more and its memory is left
+/// alone, tasks that run are left in peace, everybody who waits is told, nothing is printed; other pools are not affected. Every
+/// function that returns a code may return this one. Please report it.
 pub const WP_EPANIC: c_int = -9;
 /// A field that this version of the library does not know was set, or a feature that it lacks was asked for: the
 /// header is newer than the library. The call did nothing.
@@ -41,6 +42,8 @@ pub const WP_ENOTSUP: c_int = -10;
 pub const WP_ERESULTS: c_int = -11;
 /// The task's group, or one that this stands in, has been cancelled. Nothing was accepted, and nothing of that group starts any more.
 pub const WP_ECANCELLED: c_int = -12;
+/// Too late: what the call was to take back has happened already, or was never begun. Nothing was done.
+pub const WP_ETOOLATE: c_int = -13;
 
 fn text(code: c_int) -> &'static std::ffi::CStr {
     match code {
@@ -57,6 +60,7 @@ fn text(code: c_int) -> &'static std::ffi::CStr {
         WP_ENOTSUP => c"not supported by this version of the library: update it or clear the new fields",
         WP_ERESULTS => c"the results queue is full: read records, then submit again",
         WP_ECANCELLED => c"the group is cancelled: it accepts no more tasks, make a new one",
+        WP_ETOOLATE => c"too late: it has happened already, or was never begun",
         _ => c"unknown code: the header is newer than the library, or this is no code of it",
     }
 }
@@ -80,6 +84,7 @@ impl From<crate::pool::Error> for c_int {
             Error::Thread => WP_ETHREAD,
             Error::Full => WP_EFULL,
             Error::ResultsFull => WP_ERESULTS,
+            Error::TooLate => WP_ETOOLATE,
             Error::TimedOut => WP_ETIMEDOUT,
             Error::Cancelled => WP_ECANCELLED,
             Error::Closed => WP_ECLOSED,

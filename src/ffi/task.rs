@@ -4,7 +4,8 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use super::context::wp_context;
 use super::group::{self, wp_group};
-use super::guard::guard;
+use super::guard::{callback, guard};
+use super::limits::{WP_FATE_LOST, WP_NO_WORKER};
 use super::results::{self, wp_record, wp_results};
 use super::sized::{self, Sized as SizedStruct};
 use crate::pool::{self, Error, Fate, Group, Job, NO_DEADLINE, Outcome, Pool};
@@ -201,6 +202,11 @@ impl pool::Detail for Detail {
     fn is_timed(&self) -> bool {
         !self.results.is_null()
     }
+
+    /// Also asked of a detail whose task has gone out of turn, and its group with it.
+    fn is_scoped(&self) -> bool {
+        !self.group.is_null() || self.deadline != NO_DEADLINE
+    }
 }
 
 impl Job for Task {
@@ -213,11 +219,11 @@ impl Job for Task {
     fn run(&self, detail: Option<&Detail>, pool: &Pool<Task>, worker: u32) -> i32 {
         match self.code {
             // SAFETY: the caller of wp_submit() gave this function to be called with this argument.
-            Code::Plain(run) => unsafe { run(self.arg) },
+            Code::Plain(run) => callback(|| unsafe { run(self.arg) }),
             Code::Bare(run) | Code::Full(run) => {
                 let mut context = wp_context::new(pool, worker, detail);
                 // SAFETY: as above; the context outlives the call.
-                return unsafe { run(&mut context, self.arg) };
+                return callback(|| unsafe { run(&mut context, self.arg) });
             }
         }
         0
@@ -236,23 +242,37 @@ impl Job for Task {
                 reserved: 0,
             };
             // SAFETY: the caller of wp_submit_task() gave this function to be called once with this argument.
-            unsafe { end(&outcome, self.arg) };
+            callback(|| unsafe { end(&outcome, self.arg) });
         }
         if !detail.results.is_null() {
             let began = if outcome.fate == Fate::Ran { outcome.began } else { ended };
-            let record = wp_record {
-                struct_size: size_of::<wp_record>(),
-                arg: self.arg,
-                user_data: detail.user_data,
-                queued_ns: began.saturating_sub(detail.submitted),
-                running_ns: ended.saturating_sub(began),
-                fate: outcome.fate as u32,
-                status: outcome.status,
-                worker: outcome.worker,
-                reserved: 0,
-            };
+            let record = self.record(detail, outcome.fate as u32, [began, ended]);
+            let record = wp_record { status: outcome.status, worker: outcome.worker, ..record };
             // SAFETY: this task was accepted with a place there and a reference, and ends once.
             unsafe { results::record(detail.results, record) };
+        }
+    }
+
+    fn lose(&self, detail: &Detail) {
+        if !detail.results.is_null() {
+            // SAFETY: the reference is still there: the task has not ended.
+            unsafe { results::lose(detail.results, self.record(detail, WP_FATE_LOST, [0; 2])) };
+        }
+    }
+}
+
+impl Task {
+    fn record(&self, detail: &Detail, fate: u32, [began, ended]: [u64; 2]) -> wp_record {
+        wp_record {
+            struct_size: size_of::<wp_record>(),
+            arg: self.arg,
+            user_data: detail.user_data,
+            queued_ns: began.saturating_sub(detail.submitted),
+            running_ns: ended.saturating_sub(began),
+            fate,
+            status: 0,
+            worker: WP_NO_WORKER,
+            reserved: 0,
         }
     }
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::Error;
+use crate::sys::cpus::{self, Reason};
 
 pub const CAPACITY_MAX: u32 = 1 << 24;
 pub const CAPACITY_DEFAULT: u32 = 1024;
@@ -11,6 +12,7 @@ pub const WORKERS_MAX: u32 = 4096;
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     workers: u32,
+    reason: Reason,
     capacity: u32,
     is_manual: bool,
     has_timer: bool,
@@ -22,13 +24,13 @@ impl Config {
         if workers > WORKERS_MAX || capacity > CAPACITY_MAX {
             return Err(Error::Invalid);
         }
-        let workers = match workers {
-            0 => std::thread::available_parallelism()
-                .map_or(1, |cpus| cpus.get().min(WORKERS_MAX as usize) as u32),
-            asked => asked,
+        let (workers, reason) = match workers {
+            0 => cpus::allowed(),
+            asked => (asked, Reason::Asked),
         };
+        let workers = workers.min(WORKERS_MAX);
         let capacity = if capacity == 0 { CAPACITY_DEFAULT } else { capacity };
-        Ok(Config { workers, capacity, is_manual: false, has_timer: false })
+        Ok(Config { workers, reason, capacity, is_manual: false, has_timer: false })
     }
 
     /// A pool without threads, whose callers are its one worker.
@@ -59,6 +61,11 @@ impl Config {
 
     pub fn workers(&self) -> u32 {
         self.workers
+    }
+
+    /// Why there are so many workers.
+    pub fn reason(&self) -> Reason {
+        self.reason
     }
 
     pub fn capacity(&self) -> u32 {

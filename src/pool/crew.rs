@@ -7,6 +7,7 @@
 
 use super::queue::{Duty, Queue};
 use super::{Error, Job, parker::Parker};
+use crate::faults;
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 
 /// One worker's record, on cache lines of its own.
@@ -116,6 +117,7 @@ impl Crew {
             return duty;
         }
         state.asleep.push(me);
+        faults::point(faults::Stage::Sleep);
         if state.idle_waiters > 0 && is_quiet() {
             state.idle_seen += 1;
             self.changed.notify_all();

@@ -14,6 +14,8 @@ pub enum Error {
     /// The task's group has been cancelled.
     Cancelled,
     Closed,
+    /// What was to be taken back has happened already, or was never begun.
+    TooLate,
     Deadlock,
     Forked,
     Panicked,

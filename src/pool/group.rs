@@ -6,13 +6,14 @@
 //! submit, not ended), how many of these are *running* (begun; also those whose `end` is being called), and flags:
 //!
 //! - `CALLED`, `FAILED`: cancelled, by a call or because a task failed. The first one stays, and none is ever unset.
-//! - `WAITED`: somebody waits for the group to be empty.
+//! - `WAITED`: somebody has begun to wait since the group was empty last.
 //!
 //! # Transitions, each on the group and then on every group above it
 //!
 //! - enter: open + 1, before the task is pushed. If the same step finds a group cancelled, everything is undone and the submit refused.
 //! - begin: running + 1, before the task is run or ended. If the same step finds a group cancelled, the task is not run.
-//! - leave: open − 1, running − 1, after the task's `end` has returned. Who leaves a group empty wakes those who wait for it.
+//! - leave: open − 1, running − 1, after the task's `end` has returned. Who leaves a group empty unsets `WAITED` in the same step, and
+//!   then wakes those who had begun to wait before it.
 //! - cancel: sets a flag on this group alone; the tasks below come by here when they enter or begin.
 //!
 //! # Invariants
@@ -23,6 +24,9 @@
 //! - G3: the memory is counted: each handle is a reference, each group below is one, and all open tasks together are one, taken by
 //!   the enter that finds none and given back by the leave that leaves none. So a group is there as long as a task of it is open,
 //!   and who leaves touches a group no more once it is not the last.
+//! - G4: from the step that sets `WAITED` to the one that unsets it is a *watch*. They are counted as they begin, and as they end by who
+//!   left the group empty, later and maybe in another order. So once as many have ended as had begun when a waiter joined the last,
+//!   the group has been empty since it joined.
 
 #![allow(unsafe_code, reason = "a group names the one above it, on which it holds a reference")]
 
@@ -117,9 +121,9 @@ struct Fates {
 /// Of those who wait for the group to be empty.
 #[derive(Default)]
 struct Gate {
-    waiters: u32,
-    /// How often the group was seen empty while somebody waited.
-    emptied: u64,
+    /// Watches (G4).
+    begun: u64,
+    ended: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -248,13 +252,18 @@ impl Group {
     /// # Safety
     /// The share is the caller's.
     unsafe fn leave_one(group: *const Group, share: u64) {
+        let leave = |word: u64| {
+            let left = word - share;
+            Some(if left & COUNT == 0 { left & !WAITED } else { left })
+        };
         // SAFETY: the group is the caller's until this step, and no more after it if others are open.
-        let before = unsafe { (*group).word.fetch_sub(share, Ordering::AcqRel) };
+        let (Ok(before) | Err(before)) =
+            unsafe { (*group).word.fetch_update(Ordering::AcqRel, Ordering::Acquire, leave) };
         if before & COUNT == OPEN {
             // SAFETY: the reference of all open tasks together is the caller's to give back now.
             unsafe {
                 if before & WAITED != 0 {
-                    (*group).gate.lock().emptied += 1;
+                    (*group).gate.lock().ended += 1;
                     (*group).emptied.notify_all();
                 }
                 Group::release(group);
@@ -274,26 +283,21 @@ impl Group {
         refusal: impl Fn() -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut gate = self.gate.lock();
-        let emptied_before = gate.emptied;
-        gate.waiters += 1;
-        let result = loop {
-            if gate.emptied != emptied_before || self.word.fetch_or(WAITED, Ordering::AcqRel) & COUNT == 0 {
-                break Ok(());
-            }
-            if let Err(refused) = refusal() {
-                break Err(refused);
-            }
+        let watch = |word: u64| (word & COUNT != 0).then_some(word | WAITED);
+        match self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, watch) {
+            Ok(before) => gate.begun += u64::from(before & WAITED == 0),
+            Err(_) => return Ok(()),
+        }
+        let watched = gate.begun;
+        while gate.ended < watched && !self.is_empty() {
+            refusal()?;
             let left = deadline.left();
             if left.is_some_and(|left| left.is_zero()) {
-                break Err(Error::TimedOut);
+                return Err(Error::TimedOut);
             }
             gate = self.emptied.wait(gate, left);
-        };
-        gate.waiters -= 1;
-        if gate.waiters == 0 {
-            self.word.fetch_and(!WAITED, Ordering::AcqRel);
         }
-        result
+        Ok(())
     }
 
     /// Makes everybody who waits look again.

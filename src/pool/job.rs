@@ -24,6 +24,10 @@ pub trait Job: Copy + Send {
     /// Does the work and returns the task's status.
     fn run(&self, detail: Option<&Self::Detail>, pool: &Pool<Self>, worker: u32) -> i32;
 
+    /// A fault of the library has ended who would have run this task or told its end: `end` will not be called, or not to its end.
+    /// Who waits for the task elsewhere is to be told.
+    fn lose(&self, detail: &Self::Detail);
+
     /// Tells the task's owner how it ended; called exactly once for each accepted task that has a detail.
     fn end(&self, detail: &Self::Detail, outcome: Outcome);
 }

@@ -30,8 +30,8 @@ impl<J: Job> Pool<J> {
     /// Runs up to `max` queued tasks on the calling thread. `ran` tells at any time how many; what is found cancelled or too late on
     /// the way ends without counting. Returns whether anything was there.
     pub fn step(&self, max: u64, ran: &mut u64) -> Result<bool, Error> {
-        self.refuse_inside()?;
         self.refuse_failed()?;
+        self.refuse_inside()?;
         let worker = &self.crew.workers[SEAT as usize];
         {
             let mut state = self.crew.lock();
@@ -47,6 +47,9 @@ impl<J: Job> Pool<J> {
             match self.queue.take(Taker::Worker, &mut detail) {
                 Taken::Task(task) => {
                     was_there = true;
+                    if task.owes.any() {
+                        self.pay(task.owes);
+                    }
                     *ran += u64::from(self.perform(SEAT, worker, &task.job, &mut detail));
                 }
                 Taken::Empty(_) | Taken::Drained => break,

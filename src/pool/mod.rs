@@ -12,15 +12,16 @@
 //!
 //! **The pool**: open → closed (one bit, set by one atomic step) → joining → over. A fault of the library: failed, beside any.
 //!
-//! **A submitter**: see `room`, and `place` for one whose task needs a place in a queue of results, which is [`results`].
+//! **A submitter**: see `room`, and `place` for one whose task needs a place in a queue of results, which is [`results`]; `notify` for
+//! one that does not wait, but is told when there is room.
 //!
 //! # Transitions of a worker
 //!
 //! - busy → looking: its task has ended and the queue is empty. Unless another looks already it sets `LOOKING`, and looks a little
 //!   while only: about what a wake-up costs.
-//! - looking → busy: it takes a task. The push that it looked for has unset `LOOKING` in its own step. If it was woken it wakes the
-//!   next, if there is more work and somebody sleeps, or unsets `WAKING`: so wake-ups come one after the other, each only when
-//!   there is work for it.
+//! - looking → busy: it takes a task. The push that it looked for has unset `LOOKING` in its own step; if the task is of a lane, the
+//!   worker does. If it was woken it wakes the next, if there is more work and somebody sleeps, or unsets `WAKING`: so wake-ups come one
+//!   after the other, each only when there is work for it.
 //! - looking → asleep: under the crew's lock, in one step that succeeds only while the queue is empty and open, it sets `ASLEEP` and
 //!   unsets what it had set; then it goes on the list.
 //! - asleep → looking: a push that finds `ASLEEP` alone sets `WAKING` and wakes the one that slept last; a close wakes all.
@@ -36,8 +37,8 @@
 //! - P3 (law L5): a shutdown succeeds only after every worker has left and no thread discards; a worker leaves, and a discarder
 //!   stops, only between tasks. So nothing runs afterwards.
 //! - P4 (law L2): in every snapshot `accepted = ended + queued + running` (`stats`).
-//! - P5 (law L6): the threads that can be inside a callback are the workers and the discarder, and each has its number written
-//!   where `crew::Crew::has_inside` looks before it enters one.
+//! - P5 (law L6): the threads that can be inside a callback are the workers, the discarder and those that tell of room, and each has
+//!   its number written where `Pool::is_inside` looks before it enters one.
 //! - No callback is called under a lock.
 
 // `forbid` would reach into the three files below that say why they need it; every other file forbids for itself.
@@ -51,7 +52,10 @@ pub mod group;
 mod inside;
 mod job;
 mod lanes;
+mod list;
+mod lost;
 mod manual;
+pub mod notify;
 mod parker;
 mod place;
 pub mod queue;
@@ -72,6 +76,7 @@ pub use shutdown::Mode;
 pub use stats::{Report, Snapshot};
 pub use wait::Wait;
 
+use crate::faults::{self, Stage};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::sys::clock;
 
@@ -83,7 +88,8 @@ const SPINS: u32 = if cfg!(wp_loom) { 1 } else { 16 };
 pub struct Pool<J: Job> {
     queue: queue::Queue<J>,
     crew: crew::Crew,
-    room: room::Room,
+    room: room::Room<J>,
+    notify: notify::Notify,
     elsewhere: elsewhere::Elsewhere,
     timer: timer::Timer,
     /// Tasks that met these fates.
@@ -111,6 +117,7 @@ impl<J: Job> Pool<J> {
             queue: queue::Queue::new(config.capacity())?,
             crew: crew::Crew::new(config.workers())?,
             room: room::Room::new(),
+            notify: notify::Notify::new(),
             elsewhere: elsewhere::Elsewhere::new(),
             timer: timer::Timer::new(config.has_timer()),
             cancelled: AtomicU64::new(0),
@@ -165,11 +172,17 @@ impl<J: Job> Pool<J> {
     /// The same in every other case.
     #[cold]
     pub fn submit_slowly(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<(), Error> {
-        let pushed = match self.push(job, detail) {
+        let pushed = self.push_slowly(job, detail, wait);
+        self.finish_submit(pushed)
+    }
+
+    /// Up to the acceptance.
+    fn push_slowly(&self, job: J, detail: Option<J::Detail>, wait: Wait) -> Result<queue::Pushed, Error> {
+        faults::point(Stage::Submit);
+        match self.push(job, detail) {
             Err(Error::Full) => self.push_to_full(job, detail, wait, || wait.begin()),
             pushed => pushed,
-        };
-        self.finish_submit(pushed)
+        }
     }
 
     /// Accepts `count` tasks in order, or as many of them as it can before one is refused, and why. `accepted` tells at any
@@ -184,6 +197,7 @@ impl<J: Job> Pool<J> {
         // One time for all of them; it begins when there is need to wait.
         let mut deadline = None;
         while *accepted < count {
+            faults::point(Stage::Submit);
             let pushed = match self.queue.push_batch(count - *accepted, |index| job(*accepted + index)) {
                 Err(Error::Full) => {
                     let (job, detail) = job(*accepted);
@@ -212,9 +226,14 @@ impl<J: Job> Pool<J> {
         match wait {
             Wait::Never => Err(Error::Full),
             Wait::For(0) => Err(Error::TimedOut),
-            _ if self.refuse_inside().is_err() => Err(Error::Deadlock),
+            _ if self.is_inside() => Err(Error::Deadlock),
             _ if self.config.is_manual() => self.push_stepping(job, detail),
-            _ => self.room.push(&self.queue, || self.push(job, detail), begin()),
+            _ => {
+                let group = detail.as_ref().and_then(Detail::group);
+                let is_refused = || group.is_some_and(|group| group.refuse_cancelled().is_err());
+                let push = |job, detail| self.push(job, detail);
+                self.room.push(&self.queue, job, detail, push, is_refused, begin())
+            }
         }
     }
 
@@ -227,8 +246,11 @@ impl<J: Job> Pool<J> {
             }
             // A pool with a fault closes its queue.
             Err(Error::Closed) => Err(if self.has_failed() { Error::Panicked } else { Error::Closed }),
+            // No want of room.
+            Err(Error::Cancelled) => Err(Error::Cancelled),
             Err(error) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
+                self.notify.muffle(&self.queue);
                 Err(error)
             }
         }

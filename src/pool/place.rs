@@ -6,9 +6,24 @@
 
 use super::group::Group;
 use super::job::Detail;
+use super::queue::Pushed;
 use super::results::{Results, WhenFull};
 use super::wait::Deadline;
 use super::{Error, Job, Pool, Wait};
+
+/// Places reserved for so many tasks, of which the first few are accepted; the others are given back when this is dropped, by a panic
+/// too.
+struct Reserved<F: Fn(usize)> {
+    accepted: usize,
+    count: usize,
+    give_back: F,
+}
+
+impl<F: Fn(usize)> Drop for Reserved<F> {
+    fn drop(&mut self) {
+        (self.accepted..self.count).for_each(&self.give_back);
+    }
+}
 
 impl<J: Job> Pool<J> {
     /// As [`Pool::submit`], for a task that will put a record into `results`: it has its place there before it is accepted. `job` makes
@@ -24,13 +39,18 @@ impl<J: Job> Pool<J> {
         if let Err(error) = self.reserve(results, group, wait, || *deadline.insert(wait.begin())) {
             return self.finish_submit(Err(error));
         }
+        let mut reserved = Reserved { accepted: 0, count: 1, give_back: |_| results.give_back() };
         let (job, detail) = job();
-        // One time for both waits.
-        let submitted = self.submit(job, detail, deadline.map_or(wait, Deadline::rest));
-        if submitted.is_err() {
-            results.give_back();
-        }
-        submitted
+        let is_scoped = detail.as_ref().is_some_and(Detail::is_scoped);
+        let pushed = if !is_scoped && self.submit_quickly(job, detail) {
+            Ok(Pushed::Quietly)
+        } else {
+            // One time for both waits.
+            self.push_slowly(job, detail, deadline.map_or(wait, Deadline::rest))
+        };
+        reserved.accepted = pushed.is_ok().into();
+        drop(reserved);
+        self.finish_submit(pushed)
     }
 
     /// As [`Pool::submit_batch`], where some tasks have a queue of results, by `place`. Each has its own place before it is accepted.
@@ -54,10 +74,12 @@ impl<J: Job> Pool<J> {
             let reserved = |index: &usize| place(*index).is_none_or(|results| results.reserve().is_ok());
             let end = 1 + (first + 1..count).take_while(reserved).last().unwrap_or(first);
             let rest = if matches!(wait, Wait::For(1..)) { deadline.rest() } else { wait };
-            let mut done = 0;
-            let submitted = self.submit_batch(end - first, |index| job(first + index), rest, &mut done);
-            *accepted += done;
-            (*accepted..end).filter_map(&place).for_each(Results::give_back);
+            let give_back = |index| place(first + index).map_or((), Results::give_back);
+            let mut reserved = Reserved { accepted: 0, count: end - first, give_back };
+            let job = |index| job(first + index);
+            let submitted = self.submit_batch(end - first, job, rest, &mut reserved.accepted);
+            *accepted += reserved.accepted;
+            drop(reserved);
             submitted?;
         }
         Ok(())
@@ -109,7 +131,7 @@ impl<J: Job> Pool<J> {
         match (wait, results.when_full()) {
             (Wait::Never | Wait::For(0), _) | (_, WhenFull::Refuse) => Err(Error::ResultsFull),
             // The tasks of a manual pool free no place here, and nobody sleeps in it.
-            _ if self.config.is_manual() || self.refuse_inside().is_err() => Err(Error::Deadlock),
+            _ if self.config.is_manual() || self.is_inside() => Err(Error::Deadlock),
             _ => {
                 let deadline = begin();
                 self.elsewhere.stay_counted(results, || results.reserve_until(deadline, refusal))

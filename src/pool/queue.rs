@@ -3,7 +3,7 @@
 //! # States
 //!
 //! `tail` and `head` are positions: a lap number and an index below the capacity, `lap * one_lap + index`, where
-//! `one_lap` is a power of two above the capacity. Above the position `tail` carries six flags and `head` two, so that a
+//! `one_lap` is a power of two above the capacity. Above the position `tail` carries six flags and `head` three, so that a
 //! submit or a take and the news that travel with it are one atomic step:
 //!
 //! - `CLOSED` (tail): no push succeeds any more. Never unset once set.
@@ -13,6 +13,7 @@
 //! - `SHARED` (tail): tasks in lanes have places too, so who pushes has to count (`sharing`). `READY` (tail): a lane has a task to run.
 //! - `WAITING` (head): a submitter waits for room, and none that was let go is on its way. A take that finds it, and
 //!   enough room, unsets it and owes one release.
+//! - `WANTED` (head): somebody wants to be told of any room at all. The next take unsets it, and owes the word.
 //! - `HALTED` (head): what is queued is for the discarder; workers get nothing any more. Never unset once set.
 //!
 //! Each slot has a stamp. For the position `p` of the slot in some lap: `p` means free for that lap, `p + 1` means
@@ -43,7 +44,7 @@ mod claims;
 mod sharing;
 mod waiting;
 
-pub use waiting::{Duty, Seen};
+pub use waiting::{Duty, Owes, Seen};
 
 use std::mem::MaybeUninit;
 
@@ -62,6 +63,7 @@ const SHARED: u64 = 1 << 59;
 const READY: u64 = 1 << 58;
 const HALTED: u64 = 1 << 63;
 const WAITING: u64 = 1 << 62;
+const WANTED: u64 = 1 << 61;
 const POSITION: u64 = READY - 1;
 
 /// Producers and consumers each have their own word: apart by two lines, since processors fetch lines in pairs.
@@ -119,8 +121,8 @@ pub enum Taken<J: Job> {
 
 pub struct Task<J: Job> {
     pub job: J,
-    /// The taker owes a waiting submitter its release.
-    pub owes_release: bool,
+    /// What the taker owes to those who wait for room.
+    pub owes: Owes,
 }
 
 impl<J: Job> Queue<J> {
@@ -299,8 +301,8 @@ impl<J: Job> Queue<J> {
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == position + 1 {
                 let next = self.next(position);
-                let owes_release = head & WAITING != 0 && self.has_enough_room(next);
-                let flags = head & if owes_release { HALTED } else { HALTED | WAITING };
+                let owes = self.owes(head, next);
+                let flags = head ^ position ^ owes.flags();
                 match self.head.0.compare_exchange_weak(
                     head,
                     next | flags,
@@ -315,7 +317,7 @@ impl<J: Job> Queue<J> {
                             *detail = self.take_detail(position);
                         }
                         slot.stamp.store(position + self.one_lap, Ordering::Release);
-                        return Taken::Task(Task { job, owes_release });
+                        return Taken::Task(Task { job, owes });
                     }
                     Err(now) => head = now,
                 }
@@ -323,8 +325,10 @@ impl<J: Job> Queue<J> {
                 // Free, or its taker of the lap before is just about to free it.
                 let tail = self.tail.0.load(Ordering::Acquire);
                 if tail & POSITION == position {
+                    // Behind the line, a push to a lane that stands before it may be under way: its lock tells.
+                    let may_be_in_lane = tail & READY != 0 || tail & (CLOSED | SHARED) == CLOSED | SHARED;
                     if by == Taker::Worker
-                        && tail & READY != 0
+                        && may_be_in_lane
                         && let Some(task) = self.take_from_lane(detail)
                     {
                         return Taken::Task(task);

@@ -41,6 +41,7 @@ use std::collections::VecDeque;
 
 use super::wait::Deadline;
 use super::{Error, Wait};
+use crate::faults::{self, Stage};
 use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 use crate::sys::eventfd::{EventFd, Refusal};
 
@@ -67,6 +68,8 @@ struct State<R> {
     records: VecDeque<R>,
     reserved: usize,
     is_closed: bool,
+    /// A panic has passed through here: nothing about the rest is sure.
+    is_failed: bool,
     readers: Sleepers,
     submitters: Sleepers,
     bell: Option<Bell>,
@@ -135,6 +138,7 @@ impl<R: Copy + Send> Results<R> {
                 records,
                 reserved: 0,
                 is_closed: false,
+                is_failed: false,
                 readers: Sleepers::default(),
                 submitters: Sleepers::default(),
                 bell: None,
@@ -168,6 +172,10 @@ impl<R: Copy + Send> Results<R> {
     }
 
     fn try_reserve(&self, state: &mut State<R>) -> Result<(), Error> {
+        faults::point(Stage::Reserve);
+        if state.is_failed {
+            return Err(Error::Panicked);
+        }
         if state.is_closed {
             return Err(Error::Closed);
         }
@@ -223,7 +231,7 @@ impl<R: Copy + Send> Results<R> {
     /// The task that a place was reserved for was refused. Its submitter has a reference of its own, so this is never the last.
     pub fn give_back(&self) {
         let mut state = self.state.lock();
-        state.reserved -= 1;
+        state.reserved = state.reserved.saturating_sub(1);
         state.settle_bell();
         let submitters = state.submitters.wake(1);
         let readers = if state.is_finished() { state.readers.wake(usize::MAX) } else { 0 };
@@ -234,6 +242,10 @@ impl<R: Copy + Send> Results<R> {
     /// Fills a reserved place. Its reference stays with the caller, who then gives it back.
     pub fn put(&self, record: R) {
         let mut state = self.state.lock();
+        faults::point(Stage::Put);
+        if state.is_failed {
+            return;
+        }
         state.reserved -= 1;
         state.records.push_back(record);
         state.settle_bell();
@@ -246,7 +258,14 @@ impl<R: Copy + Send> Results<R> {
     pub fn take(&self, wait: Wait, most: usize, each: impl FnMut(R)) -> Result<usize, Error> {
         let mut deadline = None;
         let mut state = self.state.lock();
-        while state.records.is_empty() {
+        loop {
+            faults::point(Stage::Read);
+            if state.is_failed {
+                return Err(Error::Panicked);
+            }
+            if !state.records.is_empty() {
+                break;
+            }
             if state.is_finished() {
                 return Err(Error::Closed);
             }
@@ -270,6 +289,10 @@ impl<R: Copy + Send> Results<R> {
         Ok(count)
     }
 
+    pub fn has_failed(&self) -> bool {
+        self.state.lock().is_failed
+    }
+
     /// Refuses every reservation from now on; what was reserved still comes.
     pub fn close(&self) {
         let mut state = self.state.lock();
@@ -278,6 +301,18 @@ impl<R: Copy + Send> Results<R> {
         let submitters = state.submitters.wake(usize::MAX);
         let readers = if state.is_finished() { state.readers.wake(usize::MAX) } else { 0 };
         self.unlock(state, Wakes { readers, submitters });
+    }
+
+    /// The library has found a fault of its own in here: everybody is woken, and told so from now on.
+    pub fn fail(&self) {
+        let mut state = self.state.lock();
+        state.is_failed = true;
+        if let Some(bell) = &state.bell {
+            bell.fd.raise();
+        }
+        drop(state);
+        self.ready.notify_all();
+        self.freed.notify_all();
     }
 
     fn unlock(&self, state: MutexGuard<'_, State<R>>, wakes: Wakes) {
@@ -289,6 +324,9 @@ impl<R: Copy + Send> Results<R> {
     /// The descriptor's number; it is made by the first call and lives as long as this queue.
     pub fn fd(&self) -> Result<i32, Error> {
         let mut state = self.state.lock();
+        if state.is_failed {
+            return Err(Error::Panicked);
+        }
         if state.bell.is_none() {
             let fd = EventFd::new().map_err(|refusal| match refusal {
                 Refusal::Exhausted => Error::Memory,

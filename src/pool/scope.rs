@@ -163,14 +163,15 @@ impl<J: Job> Pool<J> {
         if pushed == Pushed::OwingWake {
             self.crew.wake_one(&self.queue);
         }
-        self.release_for_place();
+        self.pay_for_place();
         Some((job, detail))
     }
 
     /// A place has come back otherwise than by a take.
-    fn release_for_place(&self) {
-        if self.queue.owes_release() {
-            self.room.release_one();
+    fn pay_for_place(&self) {
+        let owes = self.queue.owes_for_place();
+        if owes.any() {
+            self.pay(owes);
         }
     }
 
@@ -232,13 +233,18 @@ impl<J: Job> Pool<J> {
             }
             // Anew each time: the tasks may submit others.
             let mut search = self.search(group);
-            let found = self.queue.claim_ahead(&mut search.from, search.to, |its| is_of(its, group));
-            let (job, detail) = match found.or_else(|| self.queue.take_of_group(group)) {
+            let claimed = self.queue.claim_ahead(&mut search.from, search.to, |its| is_of(its, group));
+            if let Some((job, detail)) = claimed.filter(|_| self.queue.is_halted()) {
+                // A shutdown that cancels has begun: nothing starts any more.
+                self.end_unrun(Fate::Discarded, &job, Some(&detail));
+                continue;
+            }
+            let (job, detail) = match claimed.or_else(|| self.queue.take_of_group(group)) {
                 Some(found) => found,
                 None if group.is_empty() => break,
                 None => return Err(Error::Deadlock),
             };
-            self.release_for_place();
+            self.pay_for_place();
             if let Some(status) = self.perform_scoped(me, &job, &detail, false) {
                 self.crew.workers[me as usize].note(status);
             }

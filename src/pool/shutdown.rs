@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use super::crew::{Stage, State};
+use super::crew::{self, State};
+use super::lost::InHand;
 use super::queue::{Taken, Taker};
 use super::{Error, Fate, Job, Pool, Report, Wait, inside};
+use crate::faults::{self, Stage};
 use crate::sync::{Ordering, this_thread};
 
 /// What becomes of the tasks that are queued when a shutdown begins.
@@ -18,13 +20,14 @@ impl<J: Job> Pool<J> {
     /// Closes the pool and waits until every task has ended and every worker has left; then one of the callers that wait runs
     /// `join`, which waits for the threads themselves.
     pub fn shutdown(&self, mode: Mode, wait: Wait, join: impl FnOnce()) -> Result<(), Error> {
+        self.refuse_failed()?;
         self.refuse_inside()?;
         let deadline = wait.begin();
         self.close();
         if mode == Mode::Cancel {
             self.discard_queued();
         }
-        if self.config.is_manual() && self.stage() != Stage::Over {
+        if self.config.is_manual() && self.stage() != crew::Stage::Over {
             if wait == Wait::For(0) && !self.is_quiet() {
                 return Err(Error::TimedOut);
             }
@@ -34,9 +37,9 @@ impl<J: Job> Pool<J> {
         loop {
             self.refuse_failed()?;
             match state.stage {
-                Stage::Over => return Ok(()),
-                Stage::Manned if self.is_deserted(&state) => break,
-                Stage::Manned | Stage::Joining => {}
+                crew::Stage::Over => return Ok(()),
+                crew::Stage::Manned if self.is_deserted(&state) => break,
+                crew::Stage::Manned | crew::Stage::Joining => {}
             }
             let left = deadline.left();
             if left.is_some_and(|left| left.is_zero()) {
@@ -44,33 +47,37 @@ impl<J: Job> Pool<J> {
             }
             state = self.crew.changed.wait(state, left);
         }
-        state.stage = Stage::Joining;
+        state.stage = crew::Stage::Joining;
         drop(state);
         self.timer.stop();
+        faults::point(Stage::Join);
         join();
-        self.crew.lock().stage = Stage::Over;
+        self.crew.lock().stage = crew::Stage::Over;
         self.crew.changed.notify_all();
         Ok(())
     }
 
-    /// Nobody is left who runs or ends a task.
+    /// Nobody is left who runs or ends a task, or tells of room.
     fn is_deserted(&self, state: &State) -> bool {
         state.live == 0
             && state.visitors == 0
             && !state.is_stepped
             && self.crew.discarder.load(Ordering::Relaxed) == 0
+            && self.notify.is_quiet()
     }
 
-    fn stage(&self) -> Stage {
+    fn stage(&self) -> crew::Stage {
         self.crew.lock().stage
     }
 
     /// Draws the line (law L4) and wakes everybody who would wait beyond it.
     fn close(&self) {
         if self.queue.close() {
+            faults::point(Stage::Close);
             self.crew.wake_all(&self.queue);
             self.room.release_all();
             self.elsewhere.rouse_all();
+            self.tell_room();
         }
     }
 
@@ -87,10 +94,14 @@ impl<J: Job> Pool<J> {
         self.queue.halt();
         let mut detail = None;
         while let Taken::Task(task) = self.queue.take(Taker::Discarder, &mut detail) {
+            let hand = InHand::new(&task.job, detail.as_ref());
+            faults::point(Stage::Discard);
             // Else it has left out of turn.
             if detail.is_some() || !task.job.is_detailed() {
-                self.end_unrun(Fate::Discarded, &task.job, detail.take().as_ref());
+                self.end_unrun(Fate::Discarded, &task.job, detail.as_ref());
             }
+            hand.let_go();
+            detail = None;
         }
         self.discard_lanes();
         let mut state = self.crew.lock();
@@ -108,8 +119,8 @@ impl<J: Job> Pool<J> {
 
     /// Waits until, at some instant after the call began, no task was queued, running or in its `end`.
     pub fn wait_idle(&self, wait: Wait) -> Result<(), Error> {
-        self.refuse_inside()?;
         self.refuse_failed()?;
+        self.refuse_inside()?;
         if self.is_quiet() {
             return Ok(());
         }
@@ -128,6 +139,7 @@ impl<J: Job> Pool<J> {
             if let Err(failed) = self.refuse_failed() {
                 break Err(failed);
             }
+            faults::point(Stage::WaitIdle);
             let left = deadline.left();
             if left.is_some_and(|left| left.is_zero()) {
                 break Err(Error::TimedOut);
@@ -147,26 +159,19 @@ impl<J: Job> Pool<J> {
         Report { queued: snapshot.queued(), running: snapshot.running(), discarded: snapshot.discarded }
     }
 
-    /// The library has found a fault of its own in this pool: everybody is woken, and told so from now on.
-    pub fn fail(&self) {
-        self.failed.store(true, Ordering::Release);
-        self.queue.close();
-        self.crew.wake_all(&self.queue);
-        self.room.release_all();
-        self.elsewhere.rouse_all();
-    }
-
-    pub fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
-    }
-
     pub(super) fn refuse_failed(&self) -> Result<(), Error> {
         if self.has_failed() { Err(Error::Panicked) } else { Ok(()) }
     }
 
+    /// Whether the calling thread is inside a callback of this pool.
+    pub(super) fn is_inside(&self) -> bool {
+        self.crew.has_inside(this_thread())
+            || inside::is_inside(self.id())
+            || self.notify.has_inside(this_thread())
+    }
+
     /// Law L6.
     pub(super) fn refuse_inside(&self) -> Result<(), Error> {
-        let is_inside = self.crew.has_inside(this_thread()) || inside::is_inside(self.id());
-        if is_inside { Err(Error::Deadlock) } else { Ok(()) }
+        if self.is_inside() { Err(Error::Deadlock) } else { Ok(()) }
     }
 }

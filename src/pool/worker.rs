@@ -4,8 +4,10 @@
 
 use super::crew::Worker;
 use super::job::Detail;
+use super::lost::InHand;
 use super::queue::{Duty, Seen, Taken, Taker};
 use super::{Fate, Job, Outcome, Pool, ThreadHooks};
+use crate::faults::{self, Stage};
 use crate::sync::{Ordering, spin_loop, this_thread};
 use crate::sys::clock;
 
@@ -32,17 +34,30 @@ impl<J: Job> Pool<J> {
         loop {
             match self.queue.take(Taker::Worker, detail) {
                 Taken::Task(task) => {
-                    if duty == Duty::Waking && self.queue.pass_waking_on() {
-                        self.crew.wake_one(&self.queue);
+                    let hand = InHand::new(&task.job, detail.as_ref());
+                    faults::point(Stage::Take);
+                    if duty != Duty::None {
+                        self.end_duty(duty);
                     }
-                    if task.owes_release {
-                        self.room.release_one();
+                    if task.owes.any() {
+                        self.pay(task.owes);
                     }
+                    hand.let_go();
                     return Some(task.job);
                 }
                 Taken::Drained => return None,
                 Taken::Empty(seen) => (duty, has_lingered) = self.find_nothing(me, seen, duty, has_lingered),
             }
+        }
+    }
+
+    /// The worker has a task, and so no duty any more.
+    #[inline(never)]
+    fn end_duty(&self, duty: Duty) {
+        match duty {
+            Duty::Waking if self.queue.pass_waking_on() => self.crew.wake_one(&self.queue),
+            Duty::Looking(at) => self.queue.end_looking(at),
+            Duty::Waking | Duty::None => {}
         }
     }
 
@@ -79,7 +94,9 @@ impl<J: Job> Pool<J> {
     #[inline(always)]
     pub(super) fn perform(&self, me: u32, worker: &Worker, job: &J, detail: &mut Option<J::Detail>) -> bool {
         if !job.is_detailed() {
-            worker.note(job.run(None, self, me));
+            let status = job.run(None, self, me);
+            faults::point(Stage::Ran);
+            worker.note(status);
             return true;
         }
         // Without its detail it has left out of turn: nothing is to be done.
@@ -91,17 +108,22 @@ impl<J: Job> Pool<J> {
     /// Not inlined, so that a plain task's way stays short.
     #[inline(never)]
     fn perform_detailed(&self, me: u32, job: &J, detail: &J::Detail) -> Option<i32> {
-        if detail.is_scoped() {
-            return self.perform_scoped(me, job, detail, true);
-        }
-        let outcome = self.run(me, job, detail);
-        job.end(detail, outcome);
-        Some(outcome.status)
+        let hand = InHand::new(job, Some(detail));
+        let ran = if detail.is_scoped() {
+            self.perform_scoped(me, job, detail, true)
+        } else {
+            let outcome = self.run(me, job, detail);
+            job.end(detail, outcome);
+            Some(outcome.status)
+        };
+        hand.let_go();
+        ran
     }
 
     pub(super) fn run(&self, me: u32, job: &J, detail: &J::Detail) -> Outcome {
         let began = if detail.is_timed() { clock::now_ns() } else { 0 };
         let status = job.run(Some(detail), self, me);
+        faults::point(Stage::Ran);
         Outcome { fate: Fate::Ran, status, worker: me, began }
     }
 }
@@ -110,6 +132,7 @@ impl Worker {
     /// A task that ran here has ended, with this status.
     #[inline(always)]
     pub(super) fn note(&self, status: i32) {
+        faults::point(Stage::Count);
         if status != 0 {
             // Before `ran`, so that a snapshot never shows more failures than ends.
             self.failed.store(self.failed.load(Ordering::Relaxed) + 1, Ordering::Release);

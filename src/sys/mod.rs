@@ -1,5 +1,7 @@
 //! What only the operating system can do, in small functions with safe or plainly stated contracts.
 
+#[cfg(target_os = "linux")]
+pub mod cgroup;
 pub mod clock;
 pub mod cpus;
 pub mod eventfd;

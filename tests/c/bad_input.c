@@ -12,8 +12,9 @@
 
 static void every_code_has_its_own_text(void) {
     static const int codes[] = {WP_OK,        WP_EINVAL,  WP_ENOMEM,  WP_ETHREAD, WP_EFULL,  WP_ETIMEDOUT,
-                                WP_ECLOSED,   WP_EDEADLK, WP_EFORKED, WP_EPANIC,  WP_ENOTSUP, WP_ERESULTS};
-    static const int unknown[] = {1, 2, -12, -13, -4096, INT_MAX, INT_MIN};
+                                WP_ECLOSED,   WP_EDEADLK, WP_EFORKED, WP_EPANIC,  WP_ENOTSUP, WP_ERESULTS, WP_ECANCELLED,
+                                WP_ETOOLATE};
+    static const int unknown[] = {1, 2, -14, -15, -4096, INT_MAX, INT_MIN};
     enum { CODES = sizeof codes / sizeof codes[0], UNKNOWN = sizeof unknown / sizeof unknown[0] };
     for (size_t i = 0; i < CODES; i++) {
         const char *text = wp_strerror(codes[i]);

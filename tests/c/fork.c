@@ -32,6 +32,10 @@ static void the_child_of_a_fork(wp_pool *pool, const struct fates *fates) {
     CHECK_EQ(WP_EFORKED, wp_shutdown_for(pool, WP_SHUTDOWN_CANCEL, WP_FOREVER, &report));
     CHECK_EQ(WP_EFORKED, wp_stats_get(pool, &stats));
     CHECK_EQ(0, memcmp(&stats, &untouched, sizeof stats));
+    wp_executor executor = WP_EXECUTOR_INIT;
+    CHECK_EQ(WP_EFORKED, wp_pool_executor(pool, &executor));
+    CHECK(executor.self == NULL && executor.submit_task == NULL);
+    CHECK(wp_now(pool) > 0);
     CHECK_EQ(1, check_threads());
 
     /* A pool of the child's own works, while the old one is still there and after it is gone. */
@@ -107,6 +111,104 @@ static void a_forked_child_is_told_at_once_and_the_parent_goes_on(void) {
     CHECK_EQ(WP_OK, wp_destroy(pool));
 }
 
+/* ---- groups ---- */
+
+static void ends_in_the_parent(const wp_outcome *outcome, void *arg) {
+    CHECK_EQ(WP_FATE_RAN, outcome->fate);
+    CHECK_EQ(*(pid_t *)arg, getpid());
+}
+
+static void the_child_with_groups(wp_pool *pool, wp_group *open, wp_group *empty, wp_group *below) {
+    wp_group_status status = WP_GROUP_STATUS_INIT, untouched = WP_GROUP_STATUS_INIT;
+    wp_group *made = NULL;
+    wp_task task = WP_TASK_INIT;
+    task.run = must_not_run_task;
+    task.group = open;
+    CHECK_EQ(WP_EFORKED, wp_submit_task(pool, &task, WP_FOREVER));
+    CHECK_EQ(WP_EFORKED, wp_submit_batch(pool, &task, 1, sizeof task, 0, NULL));
+    wp_group *all[] = {open, empty, below};
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(WP_EFORKED, wp_group_wait(all[i], 0));
+        CHECK_EQ(WP_EFORKED, wp_group_wait(all[i], WP_FOREVER));
+        CHECK_EQ(WP_EFORKED, wp_group_cancel(all[i]));
+        CHECK_EQ(WP_EFORKED, wp_group_retain(all[i]));
+        CHECK_EQ(WP_EFORKED, wp_group_status_get(all[i], &status));
+        CHECK_EQ(0, memcmp(&status, &untouched, sizeof status));
+    }
+    CHECK_EQ(WP_EFORKED, wp_group_create(pool, NULL, &made));
+    CHECK(made == NULL);
+
+    /* Groups of the child's own, beside what it inherited. */
+    wp_pool *own = check_pool(1, 4);
+    CHECK_EQ(WP_OK, wp_group_create(own, NULL, &made));
+    task.group = open;
+    CHECK_EQ(WP_EINVAL, wp_submit_task(own, &task, 0));
+    task.run = full;
+    task.group = made;
+    CHECK_EQ(WP_OK, wp_submit_task(own, &task, 0));
+    CHECK_EQ(WP_OK, wp_group_wait(made, WP_FOREVER));
+    CHECK_EQ(WP_OK, wp_group_release(empty)); /* Before the pool, */
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+    CHECK_EQ(WP_EFORKED, wp_group_cancel(below));
+    CHECK_EQ(WP_OK, wp_group_release(below)); /* and after it. */
+    CHECK_EQ(WP_OK, wp_group_release(open));
+    CHECK_EQ(WP_OK, wp_group_release(made));
+    CHECK_EQ(WP_OK, wp_destroy(own));
+}
+
+static void *wait_for_group(void *arg) {
+    CHECK_EQ(WP_OK, wp_group_wait(arg, WP_FOREVER));
+    return NULL;
+}
+
+static void the_groups_stay_in_the_parent(void) {
+    struct gate gate;
+    pid_t parent = getpid();
+    wp_options options = WP_OPTIONS_INIT;
+    wp_pool *pool = NULL;
+    gate_init(&gate);
+    options.workers = 1;
+    options.timers = 1;
+    CHECK_EQ(WP_OK, wp_create(&options, &pool));
+    wp_group_options below_options = WP_GROUP_OPTIONS_INIT;
+    wp_group *open = NULL, *empty = NULL, *below = NULL;
+    CHECK_EQ(WP_OK, wp_group_create(pool, NULL, &open));
+    CHECK_EQ(WP_OK, wp_group_create(pool, NULL, &empty));
+    below_options.parent = open;
+    below_options.max_running = 1;
+    CHECK_EQ(WP_OK, wp_group_create(pool, &below_options, &below));
+    gate_shut(&gate, pool, 1);
+    wp_task task = WP_TASK_INIT;
+    task.run = full;
+    task.end = ends_in_the_parent;
+    task.arg = &parent;
+    for (int i = 0; i < 4; i++) {
+        task.group = i % 2 ? open : below;
+        task.deadline = i == 3 ? wp_now(pool) + 3600 * NS_PER_S : 0;
+        CHECK_EQ(WP_OK, wp_submit_task(pool, &task, 0));
+    }
+    pthread_t waiter = check_thread(wait_for_group, open);
+    CHECK_EQ(WP_ETIMEDOUT, wp_group_wait(open, NS_PER_MS)); /* The other one probably waits, too. */
+    pid_t child = check_fork();
+    if (child == 0) {
+        the_child_with_groups(pool, open, empty, below);
+        fflush(stdout);
+        _Exit(0);
+    }
+    int status = -1;
+    CHECK_EQ(child, waitpid(child, &status, 0));
+    CHECK_EQ(0, status);
+    check_post(&gate.open);
+    check_join(waiter);
+    wp_group_status figures = WP_GROUP_STATUS_INIT;
+    CHECK_EQ(WP_OK, wp_group_status_get(open, &figures));
+    CHECK_EQ(4, figures.ran);
+    CHECK_EQ(WP_OK, wp_group_release(open));
+    CHECK_EQ(WP_OK, wp_group_release(empty));
+    CHECK_EQ(WP_OK, wp_group_release(below));
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
 static void fork_and_exit(void *arg) {
     pid_t child = check_fork();
     if (child == 0) {
@@ -133,6 +235,7 @@ static void a_task_may_fork_and_exit(void) {
 int main(void) {
     check_begin("fork");
     CASE(a_forked_child_is_told_at_once_and_the_parent_goes_on);
+    CASE(the_groups_stay_in_the_parent);
     CASE(a_task_may_fork_and_exit);
     return check_end();
 }

@@ -21,8 +21,33 @@ static void inside_init(struct inside *inside) {
     gate_init(&inside->gate);
 }
 
+/* What never waits. */
+static void the_rest_works(wp_pool *pool) {
+    wp_executor executor = WP_EXECUTOR_INIT;
+    wp_results *results = NULL;
+    wp_record record = WP_RECORD_INIT;
+    uint64_t ran = 12345;
+    size_t got = 12345;
+    ROW(WP_OK, wp_pool_executor(pool, &executor));
+    ROW(true, executor.self == pool);
+    ROW(WP_EINVAL, wp_run(pool, 1, &ran)); /* It is no manual pool. */
+    ROW(0, ran);
+    ROW(WP_EINVAL, wp_clock_advance(pool, 1));
+    ROW(WP_OK, wp_results_create(NULL, &results));
+    ROW(WP_ETIMEDOUT, wp_results_next(results, &record, 0));
+    ROW(WP_ETIMEDOUT, wp_results_next(results, &record, 1));
+    ROW(WP_ETIMEDOUT, wp_results_drain(results, &record, 1, sizeof record, 0, &got));
+    ROW(WP_OK, wp_results_retain(results));
+    ROW(WP_OK, wp_results_release(results));
+    ROW(true, wp_results_fd(results) >= 0);
+    ROW(WP_OK, wp_results_close(results));
+    ROW(WP_ECLOSED, wp_results_next(results, &record, WP_FOREVER));
+    ROW(WP_OK, wp_results_release(results)); /* the last one */
+}
+
 /* What must never wait for itself. */
 static void waits_would_deadlock(wp_pool *pool) {
+    the_rest_works(pool);
     wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
     memset((unsigned char *)&report + 8, CANARY, sizeof report - 8);
     uint32_t closed = check_stats(pool).closed;
@@ -295,6 +320,57 @@ static void a_shutdown_inside_another_pools_task(void) {
     ROW(WP_OK, wp_destroy(both.outer));
 }
 
+/* ---- the last reference on the very results that the task's record goes to ---- */
+
+struct releasing {
+    wp_results *results;
+    atomic_uint runs, ends;
+};
+
+static int release_in_task(wp_context *context, void *arg) {
+    struct releasing *me = arg;
+    (void)context;
+    atomic_fetch_add(&me->runs, 1);
+    ROW(WP_OK, wp_results_release(me->results));
+    return 0;
+}
+
+static void release_in_end(const wp_outcome *outcome, void *arg) {
+    struct releasing *me = arg;
+    (void)outcome;
+    if (atomic_fetch_add(&me->ends, 1) % 2 != 0 || outcome->fate == WP_FATE_DISCARDED) {
+        ROW(WP_OK, wp_results_release(me->results));
+    }
+}
+
+static void the_last_reference_is_given_back_inside(void) {
+    struct releasing releasing = {NULL, 0, 0};
+    struct gate gate;
+    wp_task task = WP_TASK_INIT;
+    wp_pool *pool = check_pool(1, 4);
+    task.end = release_in_end;
+    task.arg = &releasing;
+    /* By the task; by the `end` of one that ran; by the `end` of a discarded one. The record is lost with the results each time. */
+    for (int where = 0; where < 3; where++) {
+        ROW(WP_OK, wp_results_create(NULL, &releasing.results));
+        task.results = releasing.results;
+        task.run = where == 0 ? release_in_task : do_nothing_task;
+        if (where == 2) {
+            gate_init(&gate);
+            gate_shut(&gate, pool, 1);
+        }
+        ROW(WP_OK, wp_submit_task(pool, &task, WP_FOREVER));
+        if (where < 2) {
+            ROW(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+        }
+    }
+    ROW(WP_ETIMEDOUT, wp_shutdown_for(pool, WP_SHUTDOWN_CANCEL, 0, NULL));
+    check_post(&gate.open);
+    ROW(WP_OK, wp_destroy(pool));
+    ROW(1, atomic_load(&releasing.runs));
+    ROW(3, atomic_load(&releasing.ends));
+}
+
 int main(void) {
     check_begin("inside_callbacks");
     CASE(calls_inside_a_task);
@@ -303,5 +379,6 @@ int main(void) {
     CASE(calls_inside_the_thread_hooks);
     CASE(calls_inside_an_end_of_a_cancelling_shutdown);
     CASE(a_shutdown_inside_another_pools_task);
+    CASE(the_last_reference_is_given_back_inside);
     return check_end();
 }

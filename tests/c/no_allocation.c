@@ -4,7 +4,7 @@
  * again: not for a submit of any kind, a batch, a thread's first one, one that blocks, a snapshot, or a wait. All is freed by
  * wp_destroy().
  *
- * This program takes the place of glibc's allocator (malloc and its kin, defined below) and counts. Each size of pool is
+ * This program takes the place of glibc's allocator (allocator.h) and counts. Each size of pool is
  * measured in a process of its own, since glibc keeps the stacks of ended threads, and their records, for the next threads.
  *
  * WP_ROUNDS: thousands of submits in the steady state; 1000 also in the short form.
@@ -20,69 +20,9 @@ int main(void) {
 
 #else
 
-#include <malloc.h>
+#include "allocator.h"
+
 #include <sys/wait.h>
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-void __libc_free(void *block);
-
-static atomic_ulong requests;        /* Calls that asked for memory. */
-static atomic_ulong requested_bytes; /* What they asked for. */
-static atomic_long live;             /* Blocks asked for and not given back. */
-static atomic_ulong calls;           /* All of these, with those that give back. */
-
-static void *counted(void *block, size_t size) {
-    atomic_fetch_add(&calls, 1);
-    atomic_fetch_add(&requests, 1);
-    if (block != NULL) {
-        atomic_fetch_add(&requested_bytes, size);
-        atomic_fetch_add(&live, 1);
-    }
-    return block;
-}
-
-void *malloc(size_t size) {
-    return counted(__libc_malloc(size), size);
-}
-
-void *calloc(size_t count, size_t size) {
-    return counted(__libc_calloc(count, size), count * size);
-}
-
-void *realloc(void *old, size_t size) {
-    if (old != NULL) {
-        atomic_fetch_sub(&live, 1);
-    }
-    return counted(__libc_realloc(old, size), size);
-}
-
-void *memalign(size_t alignment, size_t size) {
-    return counted(__libc_memalign(alignment, size), size);
-}
-
-void *aligned_alloc(size_t alignment, size_t size) {
-    return counted(__libc_memalign(alignment, size), size);
-}
-
-int posix_memalign(void **block, size_t alignment, size_t size) {
-    void *made = counted(__libc_memalign(alignment, size), size);
-    if (made == NULL) {
-        return ENOMEM;
-    }
-    *block = made;
-    return 0;
-}
-
-void free(void *block) {
-    atomic_fetch_add(&calls, 1);
-    if (block != NULL) {
-        atomic_fetch_sub(&live, 1);
-    }
-    __libc_free(block);
-}
 
 /* The count sees the allocations of the program and of what it is linked with, or this test could not fail. */
 static void the_counting_counts(void) {
@@ -162,6 +102,27 @@ static void steady_batches(wp_pool *pool, unsigned long count) {
         int code = wp_submit_batch(pool, batch, size, sizeof *batch, turn % 8 == 0 ? 0 : WP_FOREVER, &accepted);
         CHECK(code == WP_OK ? accepted == size : code == WP_ETIMEDOUT && accepted < size);
         done += accepted;
+    }
+}
+
+static void notice(void *arg) {
+    check_count(arg);
+}
+
+/* Waiters that are told at once, by a worker, or taken back. */
+static void steady_waiters(wp_pool *pool, unsigned long count) {
+    static atomic_uint told;
+    wp_waiter waiter = WP_WAITER_INIT;
+    unsigned expected = 0;
+    waiter.notify = notice;
+    waiter.arg = &told;
+    for (unsigned long i = 0; i < count; i++) {
+        while (i % 2 && wp_try_submit(pool, check_count, &ran) == WP_OK) {
+        }
+        CHECK_EQ(WP_OK, wp_when_room(pool, &waiter));
+        int code = i % 3 ? WP_ETOOLATE : wp_forget_room(pool, &waiter, WP_FOREVER);
+        expected += code != WP_OK;
+        AWAIT(atomic_load(&told) == expected);
     }
 }
 
@@ -275,6 +236,16 @@ static void the_steady_state_allocates_nothing(void) {
     CHECK_EQ(WP_OK, wp_destroy(pool));
 }
 
+static void waiting_for_word_of_room_allocates_nothing(void) {
+    wp_pool *pool = check_pool(STEADY_WORKERS, STEADY_CAPACITY);
+    CHECK(wp_room_fd(pool) >= 0);
+    unsigned long before = atomic_load(&calls);
+    steady_waiters(pool, check_rounds(1000));
+    CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+    CHECK_EQ(before, atomic_load(&calls));
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
 static void ending_allocates_nothing(void) {
     for (uint32_t mode = WP_SHUTDOWN_DRAIN; mode <= WP_SHUTDOWN_CANCEL; mode++) {
         wp_pool *pool = check_pool(2, 64);
@@ -352,6 +323,72 @@ static void results_allocate_when_they_are_made_and_never_again(void) {
     }
 }
 
+/* ---- groups ---- */
+
+static int wait_for_another(wp_context *context, void *arg) {
+    (void)context;
+    int code = wp_group_wait(arg, WP_FOREVER); /* Runs its tasks here. */
+    CHECK(code == WP_OK || code == WP_EDEADLK);
+    return 0;
+}
+
+/* Tasks in nested and limited groups, with deadlines that pass, waits inside and outside, failures and cancels. */
+static void groups_allocate_when_they_are_made_and_never_again(void) {
+    wp_options options = WP_OPTIONS_INIT;
+    wp_pool *pool = NULL;
+    uint64_t footprint = 0;
+    options.workers = 2;
+    options.capacity = 16;
+    options.timers = 1;
+    CHECK_EQ(WP_OK, wp_create(&options, &pool));
+    CHECK_EQ(WP_OK, wp_submit(pool, check_nothing, NULL)); /* Its threads are there. */
+    CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+    CHECK_EQ(WP_OK, wp_group_footprint(NULL, &footprint));
+    long live_before = atomic_load(&live);
+    for (int round = 0; round < 50; round++) {
+        wp_group *groups[3] = {NULL, NULL, NULL};
+        for (int i = 0; i < 3; i++) {
+            wp_group_options how = WP_GROUP_OPTIONS_INIT;
+            how.parent = i > 0 ? groups[i - 1] : NULL;
+            how.max_running = i == 2;
+            how.on_error = i == 1 && round % 4 == 0 ? WP_ON_ERROR_CANCEL : WP_ON_ERROR_GO_ON;
+            unsigned long bytes = atomic_load(&requested_bytes), asked = atomic_load(&requests);
+            CHECK_EQ(WP_OK, wp_group_create(pool, &how, &groups[i]));
+            CHECK_EQ(footprint, atomic_load(&requested_bytes) - bytes);
+            CHECK_EQ(1, atomic_load(&requests) - asked); /* In one piece. */
+        }
+        unsigned long before = atomic_load(&calls);
+        wp_task task = WP_TASK_INIT;
+        task.run = full;
+        task.arg = &ran;
+        task.end = end;
+        for (int i = 0; i < 100; i++) {
+            task.group = groups[i % 3];
+            task.deadline = i % 5 == 0 ? wp_now(pool) + (uint64_t)(i % 7) * 1000 : 0;
+            int code = wp_submit_task(pool, &task, WP_FOREVER);
+            CHECK(code == WP_OK || code == WP_ECANCELLED);
+        }
+        wp_task waits = WP_TASK_INIT;
+        waits.run = wait_for_another;
+        waits.arg = groups[1];
+        CHECK_EQ(WP_OK, wp_submit_task(pool, &waits, WP_FOREVER));
+        if (round % 2) {
+            CHECK_EQ(WP_OK, wp_group_cancel(groups[round % 3]));
+        }
+        wp_group_status status = WP_GROUP_STATUS_INIT;
+        CHECK_EQ(WP_OK, wp_group_status_get(groups[0], &status));
+        CHECK_EQ(WP_OK, wp_group_wait(groups[0], WP_FOREVER));
+        CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+        CHECK_EQ(before, atomic_load(&calls));
+        for (int i = 0; i < 3; i++) {
+            CHECK_EQ(WP_OK, wp_group_release(groups[i]));
+        }
+        CHECK_EQ(live_before, atomic_load(&live));
+    }
+    printf("no_allocation: a group: footprint %llu, asked for in 1 block\n", (unsigned long long)footprint);
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
 static void a_refused_create_leaves_nothing(void) {
     wp_options options = WP_OPTIONS_INIT;
     wp_pool *pool = NULL;
@@ -368,8 +405,8 @@ static void a_refused_create_leaves_nothing(void) {
 
 /* ---- the footprint ---- */
 
-static const struct { uint32_t workers, capacity; } pairs[] = {
-    {1, 1}, {1, 2}, {2, 16}, {3, 5}, {4, 1024}, {64, 1}, {64, 64}, {8, 100000}, {2, 1000000},
+static const struct { uint32_t workers, capacity, timers; } pairs[] = {
+    {1, 1, 0}, {1, 2, 1}, {2, 16, 0}, {3, 5, 1}, {4, 1024, 0}, {64, 1, 0}, {64, 64, 1}, {8, 100000, 0}, {2, 1000000, 0},
 };
 static size_t pair;
 
@@ -379,6 +416,7 @@ static void the_footprint_is_what_create_asks_for(void) {
     uint64_t footprint = 0;
     options.workers = pairs[pair].workers;
     options.capacity = pairs[pair].capacity;
+    options.timers = pairs[pair].timers;
     options.stack_size = WP_STACK_MIN; /* So that glibc keeps all the stacks: see below. */
     unsigned long before = atomic_load(&calls);
     CHECK_EQ(WP_OK, wp_footprint(&options, &footprint));
@@ -399,13 +437,22 @@ static void the_footprint_is_what_create_asks_for(void) {
     /* What stays is glibc's record of each thread, with the stack that it keeps; the next threads take both again. */
     CHECK_EQ(WP_OK, wp_destroy(pool));
     long kept = atomic_load(&live) - live_at_first;
-    CHECK_AT_MOST(options.workers, kept);
+    CHECK_AT_MOST(options.workers + options.timers, kept);
     for (int again = 0; again < 3; again++) {
         CHECK_EQ(WP_OK, wp_create(&options, &pool));
         CHECK_EQ(WP_OK, wp_submit(pool, check_count, &ran));
         CHECK_EQ(WP_OK, wp_destroy(pool));
         CHECK_EQ(kept, atomic_load(&live) - live_at_first);
     }
+}
+
+/* How many processors there are is read from the system's files, some of them long. */
+static void the_default_number_of_workers_is_found_without_allocation(void) {
+    uint64_t bytes = 0;
+    unsigned long before = atomic_load(&calls);
+    CHECK_EQ(WP_OK, wp_footprint(NULL, &bytes));
+    CHECK_EQ(before, atomic_load(&calls));
+    CHECK_AT_LEAST(1, bytes);
 }
 
 static void each_pair_in_its_own_process(void) {
@@ -429,11 +476,14 @@ int main(void) {
     }
     CASE(the_counting_counts);
     CASE(each_pair_in_its_own_process); /* before this process has threads */
+    CASE(the_default_number_of_workers_is_found_without_allocation);
     CASE(a_refused_create_leaves_nothing);
     CASE(a_threads_first_call_allocates_nothing);
     CASE(a_thread_whose_first_call_blocks_allocates_nothing);
+    CASE(waiting_for_word_of_room_allocates_nothing);
     CASE(ending_allocates_nothing);
     CASE(results_allocate_when_they_are_made_and_never_again);
+    CASE(groups_allocate_when_they_are_made_and_never_again);
     CASE(the_steady_state_allocates_nothing);
     return check_end();
 }

@@ -30,10 +30,11 @@ union roomy {
 static int init_options(void *at, size_t size) { return wp_options_init(at, size); }
 static int init_task(void *at, size_t size) { return wp_task_init(at, size); }
 static int init_stats(void *at, size_t size) { return wp_stats_init(at, size); }
+static int init_waiter(void *at, size_t size) { return wp_waiter_init(at, size); }
 static int init_report(void *at, size_t size) { return wp_shutdown_report_init(at, size); }
 
 static void init_functions_check_their_size_and_write_no_further(void) {
-    static int (*const inits[])(void *, size_t) = {init_options, init_task, init_stats, init_report};
+    static int (*const inits[])(void *, size_t) = {init_options, init_task, init_stats, init_report, init_waiter};
     static const size_t good[] = {8, 16, 24, sizeof(wp_options), 1024, 4096};
     for (size_t f = 0; f < sizeof inits / sizeof inits[0]; f++) {
         static union roomy place;

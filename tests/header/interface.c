@@ -18,6 +18,7 @@ wp_stats stats = WP_STATS_INIT;
 wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
 wp_results_options results_options = WP_RESULTS_OPTIONS_INIT;
 wp_record record = WP_RECORD_INIT;
+wp_waiter waiter = WP_WAITER_INIT;
 struct wp_outcome *outcome;
 
 /* The callbacks are plain pointers to functions. */
@@ -29,6 +30,7 @@ wp_run_fn a_run = run;
 wp_task_fn a_task = run_task;
 wp_end_fn an_end = end;
 wp_thread_fn a_hook = hook;
+wp_room_fn a_notice = run;
 
 /* The functions, in the order of the header. */
 const char *(*f_strerror)(int) = wp_strerror;
@@ -78,6 +80,10 @@ int (*f_results_next)(wp_results *, wp_record *, uint64_t) = wp_results_next;
 int (*f_results_drain)(wp_results *, wp_record *, size_t, size_t, uint64_t, size_t *) = wp_results_drain;
 int (*f_results_close)(wp_results *) = wp_results_close;
 int (*f_results_fd)(wp_results *) = wp_results_fd;
+int (*f_waiter_init)(wp_waiter *, size_t) = wp_waiter_init;
+int (*f_when_room)(wp_pool *, wp_waiter *) = wp_when_room;
+int (*f_forget_room)(wp_pool *, wp_waiter *, uint64_t) = wp_forget_room;
+int (*f_room_fd)(wp_pool *) = wp_room_fd;
 uint32_t (*f_version_number)(void) = wp_version_number;
 const char *(*f_version_string)(void) = wp_version_string;
 
@@ -95,6 +101,7 @@ SAME(epanic, WP_EPANIC == -9);
 SAME(enotsup, WP_ENOTSUP == -10);
 SAME(eresults, WP_ERESULTS == -11);
 SAME(ecancelled, WP_ECANCELLED == -12);
+SAME(etoolate, WP_ETOOLATE == -13);
 
 /* Nor do the constants. */
 SAME(forever, WP_FOREVER == UINT64_MAX);
@@ -121,4 +128,9 @@ SAME(stop_failed, WP_STOP_FAILED == 2);
 SAME(stop_deadline, WP_STOP_DEADLINE == 3);
 SAME(stop_shutdown, WP_STOP_SHUTDOWN == 4);
 SAME(label_bytes, WP_LABEL_BYTES == 32);
+SAME(fate_lost, WP_FATE_LOST == 5);
+SAME(by_option, WP_WORKERS_BY_OPTION == 1);
+SAME(by_processors, WP_WORKERS_BY_PROCESSORS == 2);
+SAME(by_affinity, WP_WORKERS_BY_AFFINITY == 3);
+SAME(by_quota, WP_WORKERS_BY_QUOTA == 4);
 SAME(version, WP_VERSION_NUMBER == WP_VERSION_MAJOR * 1000000 + WP_VERSION_MINOR * 1000 + WP_VERSION_PATCH);

@@ -20,6 +20,7 @@ MULTIPLE_OF_8(wp_stats);
 MULTIPLE_OF_8(wp_shutdown_report);
 MULTIPLE_OF_8(wp_results_options);
 MULTIPLE_OF_8(wp_record);
+MULTIPLE_OF_8(wp_waiter);
 
 #if UINTPTR_MAX == UINT64_MAX
 #define SIZE(type, bytes) IS(sizeof(type) == (bytes))
@@ -97,7 +98,9 @@ AT(wp_stats, refused, 104);
 AT(wp_stats, waits, 112);
 AT(wp_stats, wait_ns, 120);
 AT(wp_stats, waiting, 128);
-SIZE(wp_stats, 136);
+AT(wp_stats, workers_reason, 136);
+AT(wp_stats, reserved, 140);
+SIZE(wp_stats, 144);
 
 AT(wp_shutdown_report, reserved, 8);
 AT(wp_shutdown_report, queued, 16);
@@ -119,4 +122,9 @@ AT(wp_record, status, 44);
 AT(wp_record, worker, 48);
 AT(wp_record, reserved, 52);
 SIZE(wp_record, 56);
+
+AT(wp_waiter, notify, 8);
+AT(wp_waiter, arg, 16);
+AT(wp_waiter, reserved, 24);
+SIZE(wp_waiter, 80);
 #endif

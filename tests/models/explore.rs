@@ -31,6 +31,11 @@ pub fn explore_large(scenario: impl Fn() + Send + Sync + 'static) {
     explore_to(bound().saturating_sub(1), scenario);
 }
 
+/// For two workers and all that a group brings with it: two fewer.
+pub fn explore_huge(scenario: impl Fn() + Send + Sync + 'static) {
+    explore_to(bound().saturating_sub(2), scenario);
+}
+
 fn bound() -> usize {
     std::env::var("LOOM_MAX_PREEMPTIONS").ok().and_then(|bound| bound.parse().ok()).unwrap_or(2)
 }
@@ -192,6 +197,8 @@ impl Job for TestJob {
         0
     }
 
+    fn lose(&self, _: &TestDetail) {}
+
     fn end(&self, _: &TestDetail, outcome: Outcome) {
         // SAFETY: see Send.
         unsafe { &*self.record }.end(outcome.fate);
@@ -222,7 +229,7 @@ pub fn crew(workers: u32, capacity: u32, tasks: usize) -> Arc<Crew> {
     crew_of(Config::new(workers.max(1), capacity).unwrap(), workers, tasks)
 }
 
-fn crew_of(config: Config, workers: u32, tasks: usize) -> Arc<Crew> {
+pub fn crew_of(config: Config, workers: u32, tasks: usize) -> Arc<Crew> {
     let crew = Arc::new(Crew {
         pool: Pool::new(&config).unwrap(),
         records: (0..tasks).map(|_| Record::new()).collect(),

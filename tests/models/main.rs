@@ -1,6 +1,8 @@
 //! The promises where pools have lost tasks or hung, each as one scenario (explore.rs says how they are run).
 
 mod explore;
+mod groups;
+mod notify;
 mod results;
 
 use explore::*;
@@ -314,7 +316,7 @@ fn take(queue: &Queue<Number>) -> Option<u64> {
 /// A queue and the submitters that wait for room in it, without workers.
 struct Door {
     queue: Queue<Number>,
-    room: Room,
+    room: Room<Number>,
 }
 
 impl Door {
@@ -323,14 +325,15 @@ impl Door {
     }
 
     fn push(&self, number: u64) -> Result<(), Error> {
-        let push = || self.queue.push(Number(number), None);
-        self.room.push(&self.queue, push, Wait::Forever.begin()).map(drop)
+        let push = |job, detail| self.queue.push(job, detail);
+        let deadline = Wait::Forever.begin();
+        self.room.push(&self.queue, Number(number), None, push, || false, deadline).map(drop)
     }
 
     fn take(&self) -> Option<u64> {
         match self.queue.take(Taker::Worker, &mut None) {
             Taken::Task(task) => {
-                if task.owes_release {
+                if task.owes.release() {
                     self.room.release_one();
                 }
                 Some(task.job.0)
@@ -354,5 +357,13 @@ impl Job for Number {
         0
     }
 
+    fn lose(&self, _: &()) {}
+
     fn end(&self, _: &(), _: Outcome) {}
+}
+
+fn is_readable(descriptor: i32) -> bool {
+    let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one descriptor to look at.
+    unsafe { libc::poll(&mut poll, 1, 0) == 1 }
 }

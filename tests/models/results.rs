@@ -25,6 +25,8 @@ impl Job for Recorded {
         0
     }
 
+    fn lose(&self, _: &()) {}
+
     fn end(&self, _: &(), _: Outcome) {
         // SAFETY: see Send.
         let results = unsafe { &*self.results };

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""SIGINT and SIGTERM at random moments: treehash leaves a valid manifest, the service closes its account.
+"""SIGINT and SIGTERM at random moments: treehash leaves a valid manifest at once, the service closes its account.
 
 SIGNALS_ROUNDS: how many moments for each kind (50). SIGNALS_SEED: to repeat a run.
 """
@@ -77,39 +77,77 @@ def treehash_at_random_moments(tree):
                 check(f"{what}: complete", set(out.splitlines()) == whole)
             else:
                 stopped += len(out.splitlines()) < len(whole)
-            check(f"{what}: nothing was thrown away", b" 0 discarded, 0 failed" in err, err)
+            treehash_account(what, out, err)
         check(f"{number.name} stops treehash in the midst of its work", stopped > 0)
 
 
-def workers_of(process):
-    """State and context switches of each thread but the first: the walk wakes up ten times a second."""
+def treehash_account(what, out, err):
+    """One line for each file that was hashed; each other accepted file was cancelled, or given up in the midst."""
+    line = re.search(rb"(\d+) hashed.*\n.*\n.* (\d+) accepted, (\d+) ran, (\d+) cancelled, (\d+) failed\n"
+                     rb".* (\d+) made, (\d+) freed", err)
+    if not check(f"{what}: the account", line is not None, err):
+        return 0, 0, 0, 0
+    hashed, accepted, ran, cancelled, failed, made, freed = (int(figure) for figure in line.groups())
+    check(f"{what}: a line for each file that was hashed", len(out.splitlines()) == hashed == ran - failed, err)
+    check(f"{what}: the account balances", accepted == ran + cancelled and made == freed, err)
+    return made, accepted, cancelled, failed
+
+
+def threads_of(process):
+    """State and context switches of each thread: one that sleeps for good has no more of them."""
     tasks = sorted(pathlib.Path(f"/proc/{process.pid}/task").iterdir(), key=lambda task: int(task.name))
-    return ["".join(re.findall(r"^(?:State|.*ctxt_switches).*\n", (task / "status").read_text(), re.M))
-            for task in tasks[1:]]
+    return ["".join(re.findall(r"^(?:State|.*ctxt_switches).*\n", (task / "status").read_text(), re.M)) for task in tasks]
+
+
+def await_stillness(process):
+    """Until no thread has moved for half a second: there is no event that would say so."""
+    still, before = 0, None
+    while still < 5:
+        time.sleep(0.1)
+        now = threads_of(process)
+        still = still + 1 if now == before and all("State:\tS" in thread for thread in now) else 0
+        before = now
 
 
 def treehash_that_waits(tree, signals):
     """Nobody reads its output, so that the workers block in a write, and the walk in a submit. The signal must end that
-    submit: its record is then the one that was made, but not accepted. A second signal gives up the queue."""
-    what = " twice" * (signals - 1) + " in a blocked submit"
+    submit: its record is then the one that was made, but not accepted. A second signal ends it all, though nobody reads."""
+    what = f"SIGTERM {'once' if signals == 1 else 'twice'} in a blocked submit"
     process = start_treehash(tree, "-j", "2", "-q", "4")
-    still, before = 0, None
-    while still < 5:  # until no worker has moved for half a second: there is no event that would say so
-        time.sleep(0.1)
-        now = workers_of(process)
-        still = still + 1 if now == before and all("State:\tS" in thread for thread in now) else 0
-        before = now
-    for _ in range(signals):
+    await_stillness(process)
+    process.send_signal(signal.SIGTERM)
+    await_stillness(process)  # now it has done what it can do while there is still no room
+    if signals == 2:
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)  # five times what it may take to notice, while there is still no room
+        try:
+            process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            check(f"{what}: it ends", False)
     out, err = finish(process)
-    check(f"SIGTERM{what}: exit status 143", process.returncode == 143, f"{process.returncode}, {err!r}")
-    made, accepted, discarded = (int(re.search(rb"(\d+) " + word, err).group(1))
-                                 for word in (b"made", b"accepted", b"discarded"))
-    check(f"SIGTERM{what}: that submit was given up", made == accepted + 1, err)
-    check(f"SIGTERM{what}: the queue is drained, or discarded", discarded == (0 if signals == 1 else 4), err)
-    check(f"SIGTERM{what}: a line for each file that was hashed", len(out.splitlines()) == accepted - discarded, err)
-    check(f"SIGTERM{what}: sha256sum -c", *sha256sum_accepts(tree, out))
+    check(f"{what}: exit status 143", process.returncode == 143, f"{process.returncode}, {err!r}")
+    if signals == 2:  # the last line may be cut
+        check(f"{what}: sha256sum -c", *sha256sum_accepts(tree, out[:out.rfind(b"\n") + 1]))
+        return
+    made, accepted, cancelled, failed = treehash_account(what, out, err)
+    check(f"{what}: that submit was given up", made == accepted + 1, err)
+    check(f"{what}: the queue was given up", (cancelled, failed) == (4, 0), err)
+    check(f"{what}: sha256sum -c", *sha256sum_accepts(tree, out))
+
+
+def treehash_in_a_big_file(tree):
+    """Stops in the midst of a file that would take far longer, and has no line for it."""
+    process = start_treehash(tree, "-j", "2")
+    big = (tree / "big").resolve()
+    while big not in [fd.resolve() for fd in pathlib.Path(f"/proc/{process.pid}/fd").iterdir()]:
+        pass  # until it is being hashed
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = finish(process)
+    check("SIGINT in a big file: exit status 130", process.returncode == 130, f"{process.returncode}, {err!r}")
+    check("SIGINT in a big file: at once", time.monotonic() - began < 10, time.monotonic() - began)
+    _, _, cancelled, failed = treehash_account("SIGINT in a big file", out, err)
+    check("SIGINT in a big file: given up, and no error", failed == 1 and b"big" not in out + err, err)
+    check("SIGINT in a big file: sha256sum -c", *sha256sum_accepts(tree, out))
 
 
 def start_service(*options):
@@ -192,6 +230,11 @@ try:
     treehash_at_random_moments(base / "tree")
     treehash_that_waits(base / "wait", signals=1)
     treehash_that_waits(base / "wait", signals=2)
+    (base / "big").mkdir()
+    (base / "big" / "small").write_bytes(b"small")
+    with open(base / "big" / "big", "wb") as big:
+        big.truncate(1 << 40)  # all holes: takes no room
+    treehash_in_a_big_file(base / "big")
     service_at_random_moments()
     service_hurried()
     service_as_process_1()

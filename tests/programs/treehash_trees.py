@@ -100,6 +100,19 @@ def unreadable(base):
     prefix = NOBODY if os.geteuid() == 0 else []
     done = subprocess.run([*prefix, *RUNNER, treehash, "."], cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     os.chmod(tree / "closed", stat.S_IRWXU)
+    (tree / "many").mkdir()
+    for i in range(0, 1000, 2):
+        write(tree / "many", b"%d" % i)
+        write(tree / "many", b"%d" % (i + 1))
+        os.chmod(tree / "many" / f"{i}", 0)
+    for options in ((), ("-j", "1", "-q", "1"), ("-j", "8", "-q", "2")):
+        many = subprocess.run([*prefix, *RUNNER, treehash, *options, "many"], cwd=tree, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        told = sorted(line for line in many.stderr.splitlines() if line.startswith(b"treehash: "))
+        check(f"many unreadable {options}: each is told once, on a line of its own",
+              told == sorted(b"treehash: many/%d: Permission denied" % i for i in range(0, 1000, 2)), many.stderr[:500])
+        counted = b"500 hashed, 500 files or directories unreadable" in many.stderr
+        check(f"many unreadable {options}: counted", counted, many.stderr)
     check("unreadable: exit status 1", done.returncode == 1, f"{done.returncode}, {done.stderr!r}")
     check("unreadable: the others are hashed", sorted(line.split(b"  ")[1] for line in done.stdout.splitlines()) ==
           [b"./one", b"./two"], done.stdout)
@@ -168,6 +181,8 @@ def many(base):
         done = run([treehash, "."], cwd=tree, stdout=full)
     check("full disk: exit status 1", done.returncode == 1, done.returncode)
     check("full disk: told", b"write error: No space left on device" in done.stderr, done.stderr)
+    made = int(re.search(rb"(\d+) made", done.stderr).group(1))
+    check("full disk: the walk goes no further", made < count, done.stderr)
     done = subprocess.run(["sh", "-c", '"$@" . >&-', "sh", *RUNNER, treehash], cwd=tree, stderr=subprocess.PIPE)
     check("closed stdout: exit status 1", done.returncode == 1, f"{done.returncode}, {done.stderr!r}")
     done = subprocess.run(["bash", "-c", '"$@" . | head -n 1; exit ${PIPESTATUS[0]}', "bash", *RUNNER, treehash],

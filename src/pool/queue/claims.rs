@@ -9,8 +9,8 @@
 //! # Invariants
 //!
 //! - C1: a task is handed out by the one step that leaves *queued* for *taken*, or by the one that leaves *held* for *gone*; so once.
-//! - C2: while a claim is *held*, the slot and its detail stay as they are: the take whose turn it is waits. What stands between
-//!   is a copy, never a callback.
+//! - C2: while a claim is *held*, the slot and its detail stay as they are: the take whose turn it is waits, and so does another
+//!   search, which must not miss what the first one leaves. What stands between is a copy, never a callback.
 //! - C3: a claim that is *gone* leaves its place occupied until the take comes by, which passes it over and counts that. So the order
 //!   of the slots' release is that of the positions, as ever.
 
@@ -65,10 +65,22 @@ impl<D> Annex<D> {
         }
     }
 
+    /// False: the task is not there, or not there any more. Who looks at it now may leave it, so that is waited for: a search
+    /// misses nothing because of another.
     fn hold(&self, position: u64) -> bool {
-        self.claim
-            .compare_exchange(of(position, QUEUED), of(position, HELD), Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
+        let mut pause = Pause::new();
+        loop {
+            match self.claim.compare_exchange(
+                of(position, QUEUED),
+                of(position, HELD),
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(found) if found == of(position, HELD) => pause.wait(),
+                Err(_) => return false,
+            }
+        }
     }
 
     fn let_go(&self, position: u64, state: u64) {

@@ -10,6 +10,8 @@
 //! - push to a lane: under the lanes' lock, set `SHARED`. That step says whether the queue is closed (law L4), and after it no other
 //!   push gets by without the lock; so now the places can be counted.
 //! - push with `SHARED`: under the lock, counted too.
+//! - a worker that finds the queue closed and the ring empty asks the lock before it leaves, if `SHARED` is set: a push to a lane may be
+//!   on this side of the closing and not have set `READY` yet.
 //! - take from a lane: under the lock; the place comes back at once.
 //!
 //! # Invariants
@@ -19,10 +21,12 @@
 //! - S2: `SHARED` is set exactly while lanes hold tasks, `READY` exactly while one may be run, as soon as the lock is let go.
 //! - S3 (no lost wake-up): `READY` is set by a change of the tail, so a worker that is about to sleep sees it. Who sets it, or adds to
 //!   it, and finds everybody asleep owes a wake-up; and a worker that was woken passes that on while `READY` is set.
+//! - S4 (law L4): a push to a lane that stands before the closing has set `SHARED` before it. So who finds the queue closed with
+//!   `SHARED` set, and then nothing to take under the lock, leaves nothing behind but what waits for a running task's end.
 
 #![forbid(unsafe_code)]
 
-use super::{ASLEEP, CLOSED, HALTED, POSITION, Pause, Pushed, Queue, READY, SHARED, Task, WAITING, WAKING};
+use super::{ASLEEP, CLOSED, HALTED, Owes, POSITION, Pause, Pushed, Queue, READY, SHARED, Task, WAKING};
 use crate::pool::group::Group;
 use crate::pool::lanes::{Lanes, State};
 use crate::pool::{Error, Job};
@@ -110,7 +114,7 @@ impl<J: Job> Queue<J> {
         self.lanes.note_taken();
         self.settle(&state, Pushed::Quietly);
         drop(state);
-        Some(Task { job, owes_release: self.owes_release() })
+        Some(Task { job, owes: self.owes_for_place() })
     }
 
     /// The next task that may run of a lane, if it is within this group, for somebody who waits for that.
@@ -140,7 +144,8 @@ impl<J: Job> Queue<J> {
         from: &mut usize,
         is_wanted: impl Fn(&J::Detail) -> bool,
     ) -> Option<(J, J::Detail, Pushed)> {
-        if self.lanes.places() == 0 {
+        // Not by the count of places: a push that stands before the closing may not have counted yet (S4).
+        if self.tail.0.load(Ordering::Acquire) & SHARED == 0 {
             return None;
         }
         let mut state = self.lanes.lock();
@@ -154,20 +159,24 @@ impl<J: Job> Queue<J> {
         &self.lanes
     }
 
-    /// As a take does: whether a waiting submitter is to be released, now that a place came back.
-    pub fn owes_release(&self) -> bool {
-        let mut head = self.head.0.load(Ordering::Acquire);
-        while head & WAITING != 0 && self.has_enough_room(head & POSITION) {
+    /// What is owed, as by a take, now that a place came back otherwise. The step reads head, so who asked before it is seen, and who asks
+    /// later sees the place.
+    pub fn owes_for_place(&self) -> Owes {
+        let mut head = self.head.0.fetch_or(0, Ordering::AcqRel);
+        loop {
+            let owes = self.owes(head, head & POSITION);
+            if !owes.any() {
+                return owes;
+            }
             match self.head.0.compare_exchange_weak(
                 head,
-                head & !WAITING,
+                head ^ owes.flags(),
                 Ordering::AcqRel,
                 Ordering::Acquire,
             ) {
-                Ok(_) => return true,
+                Ok(_) => return owes,
                 Err(now) => head = now,
             }
         }
-        false
     }
 }

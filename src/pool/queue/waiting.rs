@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::{ASLEEP, CLOSED, LOOKING, POSITION, Queue, READY, WAITING, WAKING};
+use super::{ASLEEP, CLOSED, LOOKING, POSITION, Queue, READY, WAITING, WAKING, WANTED};
 use crate::pool::Job;
 use crate::sync::Ordering;
 
@@ -37,6 +37,39 @@ impl Duty {
     }
 }
 
+/// What a take owes: the flags of those who wait for room, which it has unset.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Owes(u64);
+
+impl Owes {
+    pub fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// To the submitter at the door: its release.
+    pub fn release(self) -> bool {
+        self.0 & WAITING != 0
+    }
+
+    /// To those who want to know of any room: the word that there is some.
+    pub fn word(self) -> bool {
+        self.0 & WANTED != 0
+    }
+
+    pub(super) fn flags(self) -> u64 {
+        self.0
+    }
+}
+
+/// How full the queue was when somebody asked for word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Level {
+    /// A push may find room; or it is refused for good, which nobody need wait for either.
+    pub has_room: bool,
+    /// A task was queued: its take, or an earlier one, brings the word.
+    pub has_task: bool,
+}
+
 /// A worker sleeps, and no push can count on another one.
 pub(super) fn owes_wake(tail: u64) -> bool {
     tail & (ASLEEP | LOOKING | WAKING) == ASLEEP
@@ -61,6 +94,23 @@ impl<J: Job> Queue<J> {
             .compare_exchange(seen.0, looking, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
             .then_some(Duty::Looking(seen.0 & POSITION))
+    }
+
+    /// A worker that looked has a task now. Had that come by a push to the ring, the push would have unset the flag; a task of a lane
+    /// has not, and who is busy must not pass for one that looks.
+    pub fn end_looking(&self, at: u64) {
+        let mut tail = self.tail.0.load(Ordering::Relaxed);
+        while tail & LOOKING != 0 && tail & POSITION == at {
+            match self.tail.0.compare_exchange_weak(
+                tail,
+                tail & !LOOKING,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => break,
+                Err(now) => tail = now,
+            }
+        }
     }
 
     /// A worker is about to sleep, and gives its duty up. False if there is work, or the queue is closed: then nothing has changed.
@@ -115,6 +165,31 @@ impl<J: Job> Queue<J> {
     pub fn ask_for_room(&self) -> bool {
         self.has_enough_room(self.head.0.load(Ordering::Acquire) & POSITION)
             || self.has_enough_room(self.head.0.fetch_or(WAITING, Ordering::AcqRel) & POSITION)
+    }
+
+    /// What a take owes that moves head, as it was read, to `next`.
+    #[inline(always)]
+    pub(super) fn owes(&self, head: u64, next: u64) -> Owes {
+        let asked = head & (WAITING | WANTED);
+        if asked == 0 || self.has_enough_room(next) { Owes(asked) } else { Owes(asked & WANTED) }
+    }
+
+    /// Whether a push would find room, or be refused for good. Stale for those who have not synchronised with the last take and push.
+    pub fn has_room(&self) -> bool {
+        self.level(self.head.0.load(Ordering::Acquire)).has_room
+    }
+
+    /// Asks the next take for word, in the step that reads where head is: so whatever that step has not seen taken brings it.
+    pub fn ask_for_word(&self) -> Level {
+        self.level(self.head.0.fetch_or(WANTED, Ordering::AcqRel))
+    }
+
+    fn level(&self, head: u64) -> Level {
+        let tail = self.tail.0.load(Ordering::Acquire);
+        // The tail may be some laps further by now, or may have been read before it got to where head is.
+        let in_ring = self.count(tail & POSITION).saturating_sub(self.count(head & POSITION));
+        let queued = in_ring + self.lanes.places();
+        Level { has_room: tail & CLOSED != 0 || queued < self.slots.len() as u64, has_task: queued > 0 }
     }
 
     /// Whether a take that leaves head at `head` has made room enough to let a submitter go. A stale tail can only say so too

@@ -36,6 +36,8 @@ impl Job for Plain {
     fn run(&self, _: Option<&()>, _: u32) -> i32 {
         0
     }
+    fn lose(&self, _: &()) {}
+
     fn end(&self, _: Option<&()>, _: Outcome) {}
 }
 
