@@ -101,7 +101,6 @@ int bridge_drain(wp_results *results, bridge_record *records, size_t count, size
  * Transitions: bridge_when_room makes it wait; the library's notice, or a bridge_forget_room that says WP_OK, give it back.
  * Invariant: for each time that it waited there is one of those two, never both; only its owner frees it.
  */
-#ifdef WP_WAITER_INIT
 struct bridge_waiter {
     wp_waiter waiter;
     wp_pool *pool;
@@ -144,27 +143,3 @@ void bridge_waiter_free(bridge_waiter *waiter)
 {
     free(waiter);
 }
-#else
-/* A header without the word of room: submit.go asks again from time to time. */
-bridge_waiter *bridge_waiter_new(wp_pool *pool, bridge_task task, uintptr_t id)
-{
-    (void)task, (void)id;
-    return (bridge_waiter *)pool;
-}
-
-int bridge_when_room(bridge_waiter *waiter)
-{
-    return bridge_is_inside((wp_pool *)waiter) ? WP_EDEADLK : WP_ENOTSUP;
-}
-
-int bridge_forget_room(bridge_waiter *waiter)
-{
-    (void)waiter;
-    return WP_OK;
-}
-
-void bridge_waiter_free(bridge_waiter *waiter)
-{
-    (void)waiter;
-}
-#endif

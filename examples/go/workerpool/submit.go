@@ -73,9 +73,6 @@ func (p *Pool) giveWhenRoom(ctx context.Context, task C.bridge_task) error {
 			return err
 		}
 		code := C.bridge_when_room(waiter)
-		if code == C.WP_ENOTSUP {
-			return p.giveNowAndThen(ctx, task)
-		}
 		if code != C.WP_OK {
 			return Error(code)
 		}
@@ -90,27 +87,6 @@ func (p *Pool) giveWhenRoom(ctx context.Context, task C.bridge_task) error {
 		if code != C.WP_ETIMEDOUT {
 			return failure(code)
 		}
-	}
-}
-
-// giveNowAndThen does for a library without wp_when_room what that does.
-func (p *Pool) giveNowAndThen(ctx context.Context, task C.bridge_task) error {
-	for pause := time.Millisecond; ; pause *= 2 {
-		if code := C.bridge_submit(p.c, task); code != C.WP_ETIMEDOUT {
-			return failure(code)
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if pause > 64*time.Millisecond {
-			pause = 64 * time.Millisecond
-		}
-		wait := time.NewTimer(pause)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-		}
-		wait.Stop()
 	}
 }
 
