@@ -94,6 +94,9 @@ workerpool_script(consumer 600 "${tests}/consumer/run" "${PROJECT_BINARY_DIR}/co
 workerpool_script(ffi.python 300 "${tests}/ffi/run-python" "${PROJECT_BINARY_DIR}")
 workerpool_script(ffi.zig.shared 600 "${tests}/ffi/run-zig" "${PROJECT_BINARY_DIR}" dynamic)
 workerpool_script(ffi.zig.static 600 "${tests}/ffi/run-zig" "${PROJECT_BINARY_DIR}" static)
+foreach(kind IN ITEMS shared static)
+    workerpool_script(ffi.go.${kind} 600 "${tests}/go/run" "${PROJECT_BINARY_DIR}" ${kind})
+endforeach()
 
 get_property(all_tests DIRECTORY PROPERTY TESTS)
 set_tests_properties(${all_tests} PROPERTIES SKIP_RETURN_CODE 77)

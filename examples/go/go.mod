@@ -1,0 +1,3 @@
+module example.com/libworkerpool
+
+go 1.19

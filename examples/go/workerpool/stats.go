@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+
+package workerpool
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"runtime"
+	"time"
+)
+
+// Stats is one snapshot of a pool's figures. In every snapshot
+// Accepted = Ran + Cancelled + Expired + Discarded + Queued + Running.
+type Stats struct {
+	Workers, Capacity uint32
+	Footprint         uint64 // bytes of C memory
+	Exact             bool   // no task moved while this was read
+	Closed            bool   // a shutdown has begun
+
+	Accepted                                   uint64
+	Ran, Failed, Cancelled, Expired, Discarded uint64 // Failed: of those that ran
+	Queued, Running                            uint64
+	PassedOver                                 uint64 // places of the queue whose task has ended, and that no worker has come to yet
+	Refused                                    uint64 // submits that found no room; one that waits for it is refused first
+
+	Waits    uint64 // waits inside C: a Go caller never does that
+	WaitTime time.Duration
+	Waiting  uint64
+}
+
+// Stats tells the pool's figures now.
+func (p *Pool) Stats() Stats {
+	var s C.wp_stats
+	s.struct_size = C.sizeof_wp_stats
+	if C.wp_stats_get(p.c, &s) != C.WP_OK {
+		return Stats{} // a forked child, or a fault of the library: there are no figures any more
+	}
+	runtime.KeepAlive(p)
+	return Stats{
+		Workers: uint32(s.workers), Capacity: uint32(s.capacity), Footprint: uint64(s.footprint),
+		Exact: s.exact != 0, Closed: s.closed != 0,
+		Accepted: uint64(s.accepted), Ran: uint64(s.ran), Failed: uint64(s.failed),
+		Cancelled: uint64(s.cancelled), Expired: uint64(s.expired), Discarded: uint64(s.discarded),
+		Queued: uint64(s.queued), Running: uint64(s.running), PassedOver: uint64(s.passed_over),
+		Refused: uint64(s.refused),
+		Waits:   uint64(s.waits), WaitTime: time.Duration(s.wait_ns), Waiting: uint64(s.waiting),
+	}
+}
