@@ -40,13 +40,15 @@ models: ## the concurrency models in their full form (make test runs a bounded o
 mutants: ## do the tests notice when the library is broken on purpose?
 	@scripts/setup test
 	@scripts/mutants $(BUILD)
+	@$(MAKE) build
+	@scripts/mutants-cpp $(BUILD)
 
 soak: ## one_fate run long: 1,000 rounds, as many under the address sanitizer, some under valgrind
 	@scripts/setup test
 	@$(MAKE) build
 	@scripts/soak $(BUILD)
 
-tsan: ## the C tests under the thread sanitizer, library and standard library instrumented
+tsan: ## the C and C++ tests under the thread sanitizer, library and standard library instrumented
 	@scripts/tsan $(BUILD)
 
 bench: ## the library beside its peers; writes benches/results and docs/performance.md

@@ -161,19 +161,16 @@ public:
     static int run(wp_context *raw, void *arg) noexcept
     {
         auto *self = of(arg);
-        int status = 0;
 #if WP_HPP_EXCEPTIONS
         try {
-            status = self->call_and_keep(raw);
+            return self->call_and_keep(raw);
         } catch (...) {
             self->thrown = std::current_exception();
-            status = failed;
+            return failed;
         }
 #else
-        status = self->call_and_keep(raw);
+        return self->call_and_keep(raw);
 #endif
-        self->callable_.reset();
-        return status;
     }
 
     static void end(const wp_outcome *outcome, void *arg) noexcept

@@ -190,6 +190,29 @@ static void the_last_of_two_ends_it()
     std::printf("one_fate: %ld values, %ld thrown, %ld dropped\n", counts.values.load(), counts.thrown.load(), counts.dropped.load());
 }
 
+// A wait gives up at the moment at which the task ends: the node on its stack is woken or taken back, and gone only after that.
+static void a_wait_that_ends_as_it_is_woken()
+{
+    const unsigned long rounds = check::rounds(40) * 50;
+    wp::pool pool = check::pool(2, 64);
+    std::mt19937_64 random(check::seed());
+    unsigned long in_time = 0;
+    for (unsigned long i = 0; i < rounds; i++) {
+        std::atomic<bool> begun{false};
+        const auto length = std::chrono::nanoseconds(50000 + random() % 60000);
+        auto future = pool.submit([&begun, length] {
+            const auto end = std::chrono::steady_clock::now() + length;
+            begun = true;
+            while (std::chrono::steady_clock::now() < end) {}
+            return 1;
+        });
+        while (!begun) {}
+        in_time += future.wait_for(std::chrono::nanoseconds(random() % 60000)); // the system adds some 50 us
+        CHECK_EQ(1, future.get());
+    }
+    std::printf("one_fate: %lu of %lu waits in time\n", in_time, rounds);
+}
+
 static std::uint64_t next_seed;
 static void one_round() { round_of(next_seed); }
 
@@ -198,6 +221,7 @@ int main()
     check::begin("one_fate");
     std::mt19937_64 seeds(check::seed());
     CASE(the_last_of_two_ends_it);
+    CASE(a_wait_that_ends_as_it_is_woken);
     for (unsigned long i = 0, rounds = check::rounds(100); i < rounds; i++) {
         next_seed = seeds();
         CASE(one_round);
