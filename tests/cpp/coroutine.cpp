@@ -182,6 +182,26 @@ static void a_full_queue_suspends_and_blocks_nobody()
     CHECK(closed.get() == wp::errc::closed);
     again.open();
 }
+
+static wp::future<int> crowd(wp::pool &first, wp::pool &second, int hops)
+{
+    counted in_frame;
+    for (int i = 0; i < hops; i++) co_await (i % 2 ? first : second).schedule();
+    co_return hops;
+}
+
+// Each hop has to wait for room; on workers, too, which may not block.
+static void a_crowd_waits_for_room()
+{
+    const unsigned long rounds = check::rounds(20);
+    for (unsigned long round = 0; round < rounds; round++) {
+        wp::pool first = check::pool(2, 2), second = check::pool(1, 1);
+        std::vector<wp::future<int>> futures;
+        for (int i = 0; i < 100; i++) futures.push_back(crowd(first, second, 20 + i % 7));
+        for (int i = 0; i < 100; i++) CHECK_EQ(20 + i % 7, futures[static_cast<std::size_t>(i)].get());
+    }
+    CHECK_EQ(0, alive.load());
+}
 #endif
 
 static wp::future<int> hop(wp::pool &first, wp::pool &second, int hops)
@@ -218,6 +238,7 @@ int main()
     CASE(who_drops_a_coroutines_future_stops_nothing);
 #ifdef WP_WAITER_INIT
     CASE(a_full_queue_suspends_and_blocks_nobody);
+    CASE(a_crowd_waits_for_room);
 #endif
     CASE(many_at_once);
     return check::end();
