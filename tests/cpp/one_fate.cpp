@@ -148,8 +148,8 @@ static void round_of(std::uint64_t seed)
             });
         }
         if (random() % 2 == 0) {
-            const auto some = static_cast<std::uint64_t>(random() % 300);
-            while (pool.stats().accepted < some) std::this_thread::yield();
+            const auto some = static_cast<long>(random() % 300); // of 480
+            while (counts.accepted + counts.refused < some) std::this_thread::yield();
             static_cast<void>(pool.shutdown_for(wp::shutdown_mode::cancel, 0s));
         }
         for (auto &producer : producers) producer.join();
@@ -199,7 +199,7 @@ static void a_wait_that_ends_as_it_is_woken()
     unsigned long in_time = 0;
     for (unsigned long i = 0; i < rounds; i++) {
         std::atomic<bool> begun{false};
-        const auto length = std::chrono::nanoseconds(50000 + random() % 60000);
+        const auto length = std::chrono::nanoseconds(40000 + random() % 160000);
         auto future = pool.submit([&begun, length] {
             const auto end = std::chrono::steady_clock::now() + length;
             begun = true;
