@@ -41,13 +41,15 @@ mutants: ## do the tests notice when the library is broken on purpose?
 	@scripts/setup test
 	@$(MAKE) build
 	@scripts/mutants $(BUILD)
+	@$(MAKE) build
+	@scripts/mutants-cpp $(BUILD)
 
 soak: ## one_fate and groups_stress run long: 1,000 rounds, as many under the address sanitizer, some under valgrind
 	@scripts/setup test
 	@$(MAKE) build
 	@scripts/soak $(BUILD)
 
-tsan: ## the C tests under the thread sanitizer, library and standard library instrumented
+tsan: ## the C and C++ tests under the thread sanitizer, library and standard library instrumented
 	@scripts/tsan $(BUILD)
 
 bench: ## the library beside its peers; writes benches/results and docs/performance.md

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // 1. Hello: how many primes lie below one million? Ten slices, counted side by side.
-#include <array>
 #include <exception>
 #include <iostream>
-#include <numeric>
+#include <vector>
 
-#include "pool.hpp"
+#include <workerpool.hpp>
 
 static int primes(int first, int last)
 {
@@ -21,16 +20,14 @@ static int primes(int first, int last)
 
 int main()
 try {
-    constexpr int slice = 100000;
-    std::array<int, 10> found{};
-    Pool pool; // after `found`: should anything throw, the pool is drained before `found` goes
+    constexpr int slice = 100000, slices = 10;
+    wp::pool pool; // a worker per CPU, room for 1,024 tasks
+    std::vector<wp::future<int>> found;
+    for (int i = 0; i < slices; i++) found.push_back(pool.submit([i] { return primes(i * slice, (i + 1) * slice); }));
 
-    for (int i = 0; i < static_cast<int>(found.size()); i++)
-        pool.submit([i, &found] { found[static_cast<std::size_t>(i)] = primes(i * slice, (i + 1) * slice); });
-    pool.shutdown(); // every accepted task has run
-
-    const int total = std::accumulate(found.begin(), found.end(), 0);
-    std::cout << total << " primes below " << found.size() * slice << std::endl;
+    int total = 0;
+    for (auto &slice_found : found) total += slice_found.get(); // what it returned; had it thrown, this would throw
+    std::cout << total << " primes below " << slices * slice << std::endl;
     return std::cout ? 0 : 1;
 } catch (const std::exception &e) {
     std::cerr << e.what() << '\n';

@@ -9,7 +9,7 @@
 #include <future>
 #include <iostream>
 
-#include "pool.hpp"
+#include <workerpool.hpp>
 
 static const char *yes(bool is)
 {
@@ -26,28 +26,28 @@ try {
     };
     std::promise<void> started, gate;
 
-    wp_options options = WP_OPTIONS_INIT;
+    wp::options options;
     options.workers = 1;
     options.capacity = capacity;
-    Pool pool(options);
+    wp::pool pool(options);
 
-    pool.submit([&] {
+    pool.post([&] {
         started.set_value();
         gate.get_future().wait();
     });
     started.get_future().wait(); // now it runs, and takes no room in the queue any more
 
     int accepted = 0;
-    for (int i = 0; i < offered; i++) accepted += pool.try_submit(slow);
+    for (int i = 0; i < offered; i++) accepted += pool.try_post(slow) ? 0 : 1; // an error, or none
     std::cout << "try: offered " << offered << ", accepted " << accepted << ", refused " << offered - accepted << '\n';
 
-    const bool in_time = pool.submit_for(std::chrono::milliseconds(5), slow);
-    std::cout << "timed: " << (in_time ? "accepted" : "no room in 5 ms, nothing accepted") << '\n';
+    const std::error_code late = pool.post_for(std::chrono::milliseconds(5), slow);
+    std::cout << "timed: " << (late == wp::errc::timed_out ? "no room in 5 ms, nothing accepted" : "accepted") << '\n';
 
     gate.set_value();
     std::uint64_t deepest = 0;
     for (int i = 0; i < many; i++) {
-        pool.submit(slow);
+        pool.post(slow); // waits for room
         // Under traffic only a snapshot that is exact shows one instant.
         if (const auto stats = pool.stats(); stats.exact) deepest = std::max(deepest, stats.queued);
     }
