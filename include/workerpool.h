@@ -241,6 +241,15 @@
 #define WP_RESULTS_WAIT 1
 
 /**
+ * `wp_results_options.flags`: records are read in the order of the submits, whatever the order in which the tasks end. Exactly: the
+ * order in which the tasks got their places here. For the submits of one thread, and for the tasks of a batch, that is their own order.
+ * A record whose turn has not come is kept back, and with it its place, until all before it can be read: so one slow task
+ * holds up all later ones, and when as many tasks as there are places have come behind it, submits too. So does a submit that has its place here and
+ * still waits for room in the pool's queue. A submit that is refused leaves no gap: its place is free again at once.
+ */
+#define WP_RESULTS_ORDERED 2
+
+/**
  * `wp_stats.workers_reason`: the options say how many workers (or the pool is a manual one).
  */
 #define WP_WORKERS_BY_OPTION 1
@@ -1395,8 +1404,9 @@ int wp_results_release(struct wp_results *results);
 WP_API int wp_record_init(struct wp_record *record, size_t struct_size);
 
 /**
- * Reads the oldest record and frees its place. Records come in the order in which their tasks ended. A task's record is there
- * when its `end` has returned, and before a wait or a shutdown that covers the task says WP_OK.
+ * Reads the next record and frees its place. Records come in the order in which their tasks ended, or, of results made with
+ * WP_RESULTS_ORDERED, in that of the submits. A task's record is there when its `end` has returned (and, if ordered, those before it
+ * are there), and before a wait or a shutdown that covers the task (and those before it) says WP_OK.
  *
  * `record`: its `struct_size` must be set (WP_RECORD_INIT); at most that many bytes are written. `timeout_ns`:
  * nanoseconds to wait for a record; 0 only looks, WP_FOREVER waits without limit.
@@ -1445,7 +1455,7 @@ WP_API
 int wp_results_close(struct wp_results *results);
 
 /**
- * A descriptor for poll(), epoll and their kin. It is readable if and only if a read would not wait: a record is there, or nothing
+ * A descriptor for poll(), epoll and their kin. It is readable if and only if a read would not wait: the next record is there, or nothing
  * more will come (then it stays readable). It is made by the first call; who never calls pays nothing for it.
  *
  * It belongs to the results, and is closed with them: only wait for it; never read, write or close it. Who waits for edges

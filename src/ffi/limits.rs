@@ -27,6 +27,12 @@ pub const WP_MODE_MANUAL: u32 = 1;
 /// `wp_results_options.flags`: a submit that finds the results full waits for a place, for as long as it would wait for
 /// room in the pool's queue. Only where somebody else reads: who submits and reads on one thread would wait for itself.
 pub const WP_RESULTS_WAIT: u32 = 1;
+/// `wp_results_options.flags`: records are read in the order of the submits, whatever the order in which the tasks end. Exactly: the
+/// order in which the tasks got their places here. For the submits of one thread, and for the tasks of a batch, that is their own order.
+/// A record whose turn has not come is kept back, and with it its place, until all before it can be read: so one slow task
+/// holds up all later ones, and when as many tasks as there are places have come behind it, submits too. So does a submit that has its place here and
+/// still waits for room in the pool's queue. A submit that is refused leaves no gap: its place is free again at once.
+pub const WP_RESULTS_ORDERED: u32 = 2;
 
 /// `wp_stats.workers_reason`: the options say how many workers (or the pool is a manual one).
 pub const WP_WORKERS_BY_OPTION: u32 = 1;

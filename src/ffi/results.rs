@@ -3,11 +3,11 @@
 use std::ffi::{c_int, c_void};
 
 use super::guard::{guard, guard_results, hush};
-use super::limits::{WP_CAPACITY_DEFAULT, WP_CAPACITY_MAX, WP_RESULTS_WAIT};
+use super::limits::{WP_CAPACITY_DEFAULT, WP_CAPACITY_MAX, WP_RESULTS_ORDERED, WP_RESULTS_WAIT};
 use super::pool::code;
 use super::sized::{self, Sized as SizedStruct};
 use super::status::{WP_EFORKED, WP_EINVAL, WP_EPANIC, WP_OK};
-use crate::pool::results::{Results, WhenFull};
+use crate::pool::results::{Order, Place, Results, WhenFull};
 use crate::pool::{Error, Wait};
 use crate::sys::fork;
 
@@ -71,6 +71,7 @@ unsafe impl Send for wp_record {}
 struct Settings {
     capacity: u32,
     when_full: WhenFull,
+    order: Order,
 }
 
 /// # Safety
@@ -85,12 +86,14 @@ unsafe fn read(options: *const wp_results_options) -> Result<Settings, Error> {
     if given.capacity > WP_CAPACITY_MAX {
         return Err(Error::Invalid);
     }
-    if given.flags & !WP_RESULTS_WAIT != 0 || !given.reserved_pointer.is_null() {
+    if given.flags & !(WP_RESULTS_WAIT | WP_RESULTS_ORDERED) != 0 || !given.reserved_pointer.is_null() {
         return Err(Error::Unsupported);
     }
+    let has = |flag| given.flags & flag != 0;
     Ok(Settings {
         capacity: if given.capacity == 0 { WP_CAPACITY_DEFAULT } else { given.capacity },
-        when_full: if given.flags & WP_RESULTS_WAIT != 0 { WhenFull::Wait } else { WhenFull::Refuse },
+        when_full: if has(WP_RESULTS_WAIT) { WhenFull::Wait } else { WhenFull::Refuse },
+        order: if has(WP_RESULTS_ORDERED) { Order::Reservations } else { Order::Ends },
     })
 }
 
@@ -99,7 +102,8 @@ fn make(settings: &Settings) -> Result<*mut wp_results, Error> {
     // A slice of one: the stable way to a box whose allocation may fail.
     let mut place = Vec::new();
     place.try_reserve_exact(1).map_err(|_| Error::Memory)?;
-    place.push(wp_results { core: Results::new(settings.capacity, settings.when_full)?, family });
+    let core = Results::new(settings.capacity, settings.when_full, settings.order)?;
+    place.push(wp_results { core, family });
     Ok(Box::into_raw(place.into_boxed_slice()).cast())
 }
 
@@ -116,10 +120,10 @@ unsafe fn free(results: *const wp_results) {
 ///
 /// # Safety
 /// `results` is alive by the task's own reference, which this call uses up with the place.
-pub(super) unsafe fn record(results: *const wp_results, record: wp_record) {
+pub(super) unsafe fn record(results: *const wp_results, place: Place, record: impl FnOnce(u64) -> wp_record) {
     // SAFETY: the caller's promise.
     let core = unsafe { &(*results).core };
-    core.put(record);
+    core.put(place, record);
     if core.release() {
         // SAFETY: that was the last reference.
         unsafe { free(results) };
@@ -131,11 +135,11 @@ pub(super) unsafe fn record(results: *const wp_results, record: wp_record) {
 ///
 /// # Safety
 /// `results` is alive by the task's own reference.
-pub(super) unsafe fn lose(results: *const wp_results, record: wp_record) {
+pub(super) unsafe fn lose(results: *const wp_results, place: Place, record: impl FnOnce(u64) -> wp_record) {
     // SAFETY: the caller's promise.
     let results = unsafe { &*results };
     guard_results(results, || {
-        results.core.put(record);
+        results.core.put(place, record);
         WP_OK
     });
 }
@@ -279,8 +283,9 @@ pub unsafe extern "C" fn wp_record_init(record: *mut wp_record, struct_size: usi
     guard(|| unsafe { sized::init(record, struct_size) })
 }
 
-/// Reads the oldest record and frees its place. Records come in the order in which their tasks ended. A task's record is there
-/// when its `end` has returned, and before a wait or a shutdown that covers the task says WP_OK.
+/// Reads the next record and frees its place. Records come in the order in which their tasks ended, or, of results made with
+/// WP_RESULTS_ORDERED, in that of the submits. A task's record is there when its `end` has returned (and, if ordered, those before it
+/// are there), and before a wait or a shutdown that covers the task (and those before it) says WP_OK.
 ///
 /// `record`: its `struct_size` must be set (WP_RECORD_INIT); at most that many bytes are written. `timeout_ns`:
 /// nanoseconds to wait for a record; 0 only looks, WP_FOREVER waits without limit.
@@ -369,7 +374,7 @@ pub unsafe extern "C" fn wp_results_close(results: *mut wp_results) -> c_int {
     }
 }
 
-/// A descriptor for poll(), epoll and their kin. It is readable if and only if a read would not wait: a record is there, or nothing
+/// A descriptor for poll(), epoll and their kin. It is readable if and only if a read would not wait: the next record is there, or nothing
 /// more will come (then it stays readable). It is made by the first call; who never calls pays nothing for it.
 ///
 /// It belongs to the results, and is closed with them: only wait for it; never read, write or close it. Who waits for edges

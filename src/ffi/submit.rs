@@ -11,6 +11,7 @@ use super::sized;
 use super::status::{WP_EFORKED, WP_EINVAL, WP_OK};
 use super::task::{self, Task, wp_run_fn, wp_task};
 use crate::pool::Wait;
+use crate::pool::results::Place;
 
 impl wp_pool {
     /// What can't panic needs no guard: a submit that finds room and nobody to wake goes without. `task` makes the task once more
@@ -47,9 +48,11 @@ impl wp_pool {
                 }
             };
             code(match results {
-                Some(results) => self.core.submit_recorded(results, group, || Task::full(given), wait),
+                Some(results) => {
+                    self.core.submit_recorded(results, group, |place| Task::full(given, place), wait)
+                }
                 None => {
-                    let (job, detail) = Task::full(given);
+                    let (job, detail) = Task::full(given, Place::NONE);
                     self.core.submit_slowly(job, detail, wait)
                 }
             })
@@ -155,7 +158,7 @@ pub unsafe extern "C" fn wp_submit_task(pool: *mut wp_pool, task: *const wp_task
         (None, _) => WP_EINVAL,
         (_, Err(error)) => error.into(),
         (Some(pool), Ok(task)) if task.results.is_null() && !task::is_scoped(&task) => {
-            pool.submit(|| Task::full(&task), Wait::for_ns(timeout_ns))
+            pool.submit(|| Task::full(&task, Place::NONE), Wait::for_ns(timeout_ns))
         }
         // SAFETY: as documented, its results and its group are the caller's.
         (Some(pool), Ok(task)) => unsafe { pool.submit_joined(&task, Wait::for_ns(timeout_ns)) },
@@ -208,14 +211,16 @@ pub unsafe extern "C" fn wp_submit_batch(
                 Err(error) => return error.into(),
                 Ok(tasks) => tasks,
             };
-            let task = |index| Task::full(&tasks.get(index));
+            let task = |index, place| Task::full(&tasks.get(index), place);
             // They were there when they were checked, and stay the caller's.
-            let place = |index| results::core(tasks.get(index).results).ok().flatten();
+            let results = |index| results::core(tasks.get(index).results).ok().flatten();
             let wait = Wait::for_ns(timeout_ns);
             code(match (is_scoped.get(), has_results.get()) {
-                (true, _) => pool.core.submit_each(count, task, place, wait, counted),
-                (false, true) => pool.core.submit_recorded_batch(count, task, place, wait, counted),
-                (false, false) => pool.core.submit_batch(count, task, wait, counted),
+                (true, _) => pool.core.submit_each(count, task, results, wait, counted),
+                (false, true) => pool.core.submit_recorded_batch(count, task, results, wait, counted),
+                (false, false) => {
+                    pool.core.submit_batch(count, |index| task(index, Place::NONE), wait, counted)
+                }
             })
         })
     };

@@ -8,6 +8,7 @@ use super::guard::{callback, guard};
 use super::limits::{WP_FATE_LOST, WP_NO_WORKER};
 use super::results::{self, wp_record, wp_results};
 use super::sized::{self, Sized as SizedStruct};
+use crate::pool::results::Place;
 use crate::pool::{self, Error, Fate, Group, Job, NO_DEADLINE, Outcome, Pool};
 use crate::sys::clock;
 
@@ -110,9 +111,8 @@ pub(super) struct Detail {
     pub label: *const c_char,
     /// A reference and a reserved place, or NULL.
     results: *const wp_results,
+    place: Place,
     user_data: u64,
-    /// When it was submitted; only with results, so that the others read no clock.
-    submitted: u64,
     pub group: *const Group,
     pub deadline: u64,
 }
@@ -127,8 +127,8 @@ impl Task {
         Task { code: Code::Plain(run), arg }
     }
 
-    /// The task that a [`check`]ed struct describes.
-    pub fn full(given: &wp_task) -> (Task, Option<Detail>) {
+    /// The task that a [`check`]ed struct describes, with its place in the results that it names, if any.
+    pub fn full(given: &wp_task, place: Place) -> (Task, Option<Detail>) {
         // The check has seen a `run`; who takes it away during the call gets a task that does nothing.
         let run = given.run.unwrap_or(nothing);
         let is_bare =
@@ -144,8 +144,8 @@ impl Task {
                 end: given.end,
                 label: given.label,
                 results: given.results,
+                place,
                 user_data: given.user_data,
-                submitted: if given.results.is_null() { 0 } else { clock::now_ns() },
                 group,
                 deadline: if given.deadline == 0 { latest } else { given.deadline.min(latest) },
             };
@@ -246,28 +246,31 @@ impl Job for Task {
         }
         if !detail.results.is_null() {
             let began = if outcome.fate == Fate::Ran { outcome.began } else { ended };
-            let record = self.record(detail, outcome.fate as u32, [began, ended]);
-            let record = wp_record { status: outcome.status, worker: outcome.worker, ..record };
+            let record = |submitted| {
+                let record = self.record(detail, outcome.fate as u32, [submitted, began, ended]);
+                wp_record { status: outcome.status, worker: outcome.worker, ..record }
+            };
             // SAFETY: this task was accepted with a place there and a reference, and ends once.
-            unsafe { results::record(detail.results, record) };
+            unsafe { results::record(detail.results, detail.place, record) };
         }
     }
 
     fn lose(&self, detail: &Detail) {
         if !detail.results.is_null() {
+            let record = |_| self.record(detail, WP_FATE_LOST, [0; 3]);
             // SAFETY: the reference is still there: the task has not ended.
-            unsafe { results::lose(detail.results, self.record(detail, WP_FATE_LOST, [0; 2])) };
+            unsafe { results::lose(detail.results, detail.place, record) };
         }
     }
 }
 
 impl Task {
-    fn record(&self, detail: &Detail, fate: u32, [began, ended]: [u64; 2]) -> wp_record {
+    fn record(&self, detail: &Detail, fate: u32, [submitted, began, ended]: [u64; 3]) -> wp_record {
         wp_record {
             struct_size: size_of::<wp_record>(),
             arg: self.arg,
             user_data: detail.user_data,
-            queued_ns: began.saturating_sub(detail.submitted),
+            queued_ns: began.saturating_sub(submitted),
             running_ns: ended.saturating_sub(began),
             fate,
             status: 0,

@@ -52,6 +52,7 @@ pub mod group;
 mod inside;
 mod job;
 mod lanes;
+mod line;
 mod list;
 mod lost;
 mod manual;

@@ -4,12 +4,17 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
+
 use super::group::Group;
 use super::job::Detail;
 use super::queue::Pushed;
-use super::results::{Results, WhenFull};
+use super::results::{Place, Results, WhenFull};
 use super::wait::Deadline;
 use super::{Error, Job, Pool, Wait};
+
+/// How many tasks of a batch have their places reserved at a time: these are kept on the stack.
+const STRETCH: usize = 64;
 
 /// Places reserved for so many tasks, of which the first few are accepted; the others are given back when this is dropped, by a panic
 /// too.
@@ -32,15 +37,16 @@ impl<J: Job> Pool<J> {
         &self,
         results: &Results<R>,
         group: Option<&Group>,
-        job: impl FnOnce() -> (J, Option<J::Detail>),
+        job: impl FnOnce(Place) -> (J, Option<J::Detail>),
         wait: Wait,
     ) -> Result<(), Error> {
         let mut deadline = None;
-        if let Err(error) = self.reserve(results, group, wait, || *deadline.insert(wait.begin())) {
-            return self.finish_submit(Err(error));
-        }
-        let mut reserved = Reserved { accepted: 0, count: 1, give_back: |_| results.give_back() };
-        let (job, detail) = job();
+        let place = match self.reserve(results, group, wait, || *deadline.insert(wait.begin())) {
+            Ok(place) => place,
+            Err(error) => return self.finish_submit(Err(error)),
+        };
+        let mut reserved = Reserved { accepted: 0, count: 1, give_back: |_| results.give_back(place) };
+        let (job, detail) = job(place);
         let is_scoped = detail.as_ref().is_some_and(Detail::is_scoped);
         let pushed = if !is_scoped && self.submit_quickly(job, detail) {
             Ok(Pushed::Quietly)
@@ -53,31 +59,44 @@ impl<J: Job> Pool<J> {
         self.finish_submit(pushed)
     }
 
-    /// As [`Pool::submit_batch`], where some tasks have a queue of results, by `place`. Each has its own place before it is accepted.
+    /// As [`Pool::submit_batch`], where some tasks have a queue of results, by `results`. Each has its own place before it is accepted.
     pub fn submit_recorded_batch<'a, R: Copy + Send + 'static>(
         &self,
         count: usize,
-        job: impl Fn(usize) -> (J, Option<J::Detail>),
-        place: impl Fn(usize) -> Option<&'a Results<R>>,
+        job: impl Fn(usize, Place) -> (J, Option<J::Detail>),
+        results: impl Fn(usize) -> Option<&'a Results<R>>,
         wait: Wait,
         accepted: &mut usize,
     ) -> Result<(), Error> {
         let deadline = wait.begin();
+        let places = [const { Cell::new(Place::NONE) }; STRETCH];
         while *accepted < count {
             let first = *accepted;
+            let most = STRETCH.min(count - first);
+            let mut stretch = 0;
             // Only the first waits for its place, with nothing reserved behind it; the others get what there is.
-            if let Some(results) = place(first)
-                && let Err(error) = self.reserve(results, None, wait, || deadline)
-            {
-                return self.finish_submit(Err(error));
+            while stretch < most {
+                let place = match results(first + stretch) {
+                    None => Ok(Place::NONE),
+                    Some(results) if stretch == 0 => self.reserve(results, None, wait, || deadline),
+                    Some(results) => results.reserve(),
+                };
+                match place {
+                    Ok(place) => places[stretch].set(place),
+                    Err(error) if stretch == 0 => return self.finish_submit(Err(error)),
+                    Err(_) => break,
+                }
+                stretch += 1;
             }
-            let reserved = |index: &usize| place(*index).is_none_or(|results| results.reserve().is_ok());
-            let end = 1 + (first + 1..count).take_while(reserved).last().unwrap_or(first);
             let rest = if matches!(wait, Wait::For(1..)) { deadline.rest() } else { wait };
-            let give_back = |index| place(first + index).map_or((), Results::give_back);
-            let mut reserved = Reserved { accepted: 0, count: end - first, give_back };
-            let job = |index| job(first + index);
-            let submitted = self.submit_batch(end - first, job, rest, &mut reserved.accepted);
+            let give_back = |index: usize| {
+                if let Some(results) = results(first + index) {
+                    results.give_back(places[index].get());
+                }
+            };
+            let mut reserved = Reserved { accepted: 0, count: stretch, give_back };
+            let job = |index: usize| job(first + index, places[index].get());
+            let submitted = self.submit_batch(stretch, job, rest, &mut reserved.accepted);
             *accepted += reserved.accepted;
             drop(reserved);
             submitted?;
@@ -89,8 +108,8 @@ impl<J: Job> Pool<J> {
     pub fn submit_each<'a, R: Copy + Send + 'static>(
         &self,
         count: usize,
-        job: impl Fn(usize) -> (J, Option<J::Detail>),
-        place: impl Fn(usize) -> Option<&'a Results<R>>,
+        job: impl Fn(usize, Place) -> (J, Option<J::Detail>),
+        results: impl Fn(usize) -> Option<&'a Results<R>>,
         wait: Wait,
         accepted: &mut usize,
     ) -> Result<(), Error> {
@@ -98,12 +117,12 @@ impl<J: Job> Pool<J> {
         while *accepted < count {
             let index = *accepted;
             let rest = if matches!(wait, Wait::For(1..)) { deadline.rest() } else { wait };
-            let (made, detail) = job(index);
-            match place(index) {
+            let (made, detail) = job(index, Place::NONE);
+            match results(index) {
                 None => self.submit(made, detail, rest)?,
                 Some(results) => {
                     let group = detail.as_ref().and_then(Detail::group);
-                    self.submit_recorded(results, group, || job(index), rest)?;
+                    self.submit_recorded(results, group, |place| job(index, place), rest)?;
                 }
             }
             *accepted += 1;
@@ -117,7 +136,7 @@ impl<J: Job> Pool<J> {
         group: Option<&Group>,
         wait: Wait,
         begin: impl FnOnce() -> Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<Place, Error> {
         match results.reserve() {
             Err(Error::ResultsFull) => {}
             result => return result,

@@ -3,7 +3,8 @@
 //! # States
 //!
 //! **A place**: free → reserved (an accepted task, or one that is being submitted, will put its record there) → filled → free.
-//! There are as many as the capacity.
+//! There are as many as the capacity. They stand in a `line`, which tells what may be read, and in which order: that of the ends, or
+//! that of the reservations. A record is *readable* when nothing has to be read before it.
 //!
 //! **The queue**: open → closed (nothing more is reserved) → finished: closed, and no place is reserved or filled.
 //!
@@ -18,31 +19,32 @@
 //! - reserve: free → reserved. Closed: refused. No free place: refused, or, if its maker wanted it so, the submitter sleeps on
 //!   `freed` until a place is free, the queue is closed, or its pool refuses it.
 //! - give back: reserved → free, when the submit was refused after all.
-//! - put: reserved → filled. It can't fail and never waits: so no worker, shutdown or cancel ever waits for a reader.
-//! - take: filled → free, first in first out. A reader that finds nothing sleeps on `ready`, or learns that all is finished.
+//! - put: reserved → filled. In the order of reservations one put (or one give back) may make many records readable, or none. It can't fail and never waits: so no worker, shutdown or cancel ever waits for a reader.
+//! - take: filled → free, the first of the line. A reader that finds nothing readable sleeps on `ready`, or learns that all is finished.
 //! - close: open → closed; wakes everybody.
 //!
 //! The sleepers are woken after the lock was let go, so that they don't run into it.
 //!
 //! # Invariants
 //!
-//! - E1: free + reserved + filled = capacity; the ring has memory for all of them, so a put allocates nothing.
-//! - E2: while a record waits, no reader sleeps without a wake-up on its way; and none sleeps once all is finished.
+//! - E1: free + reserved + filled = capacity; the line has memory for all of them, so a put allocates nothing.
+//! - E2: while a record is readable, no reader sleeps without a wake-up on its way; and none sleeps once all is finished.
 //! - E3: while a place is free, no submitter sleeps without a wake-up on its way, and none sleeps once the queue is closed. A
 //!   submitter that was woken and leaves without the place passes the wake-up on.
 //! - E4: `Sleepers::woken` is never more than the sleepers that will wake without another's help. (Which of them a condition
 //!   variable wakes is not known, so each that wakes, for whatever reason, counts as one of these.)
-//! - E5: the bell is rung iff records wait or all is finished. It is only touched when that changes, under the lock.
+//! - E5: the bell is rung iff a record is readable or all is finished. It is only touched when that changes, under the lock.
 //! - E6: who puts a record holds a reference until it has paid its wake-up; so nothing is touched after it was freed.
 
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
-
+use super::line::Line;
+pub use super::line::{Order, Place};
 use super::wait::Deadline;
 use super::{Error, Wait};
 use crate::faults::{self, Stage};
 use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
+use crate::sys::clock;
 use crate::sys::eventfd::{EventFd, Refusal};
 
 /// What a submit does that finds no free place.
@@ -60,13 +62,11 @@ pub struct Results<R> {
     /// Submitters sleep here.
     freed: Condvar,
     references: AtomicU64,
-    capacity: usize,
     when_full: WhenFull,
 }
 
 struct State<R> {
-    records: VecDeque<R>,
-    reserved: usize,
+    line: Line<R>,
     is_closed: bool,
     /// A panic has passed through here: nothing about the rest is sure.
     is_failed: bool,
@@ -102,14 +102,14 @@ struct Bell {
     is_rung: bool,
 }
 
-impl<R> State<R> {
+impl<R: Copy> State<R> {
     fn is_finished(&self) -> bool {
-        self.is_closed && self.reserved == 0 && self.records.is_empty()
+        self.is_closed && self.line.is_empty()
     }
 
     /// Invariant E5, after any change.
     fn settle_bell(&mut self) {
-        let shall_ring = !self.records.is_empty() || self.is_finished();
+        let shall_ring = self.line.readable() > 0 || self.is_finished();
         if let Some(bell) = self.bell.as_mut().filter(|bell| bell.is_rung != shall_ring) {
             bell.is_rung = shall_ring;
             if shall_ring { bell.fd.raise() } else { bell.fd.lower() }
@@ -126,17 +126,14 @@ struct Wakes {
 impl<R: Copy + Send> Results<R> {
     /// The heap bytes behind a queue of results, besides the struct itself.
     pub fn bytes(capacity: u32) -> u64 {
-        u64::from(capacity) * size_of::<R>() as u64
+        Line::<R>::bytes(capacity)
     }
 
     /// With one reference, its maker's.
-    pub fn new(capacity: u32, when_full: WhenFull) -> Result<Self, Error> {
-        let mut records = VecDeque::new();
-        records.try_reserve_exact(capacity as usize).map_err(|_| Error::Memory)?;
+    pub fn new(capacity: u32, when_full: WhenFull, order: Order) -> Result<Self, Error> {
         Ok(Results {
             state: Mutex::new(State {
-                records,
-                reserved: 0,
+                line: Line::new(capacity, order)?,
                 is_closed: false,
                 is_failed: false,
                 readers: Sleepers::default(),
@@ -146,7 +143,6 @@ impl<R: Copy + Send> Results<R> {
             ready: Condvar::new(),
             freed: Condvar::new(),
             references: AtomicU64::new(1),
-            capacity: capacity as usize,
             when_full,
         })
     }
@@ -167,11 +163,12 @@ impl<R: Copy + Send> Results<R> {
     }
 
     /// Reserves a place, which is a reference too, or says at once why not: `Closed`, `ResultsFull`.
-    pub fn reserve(&self) -> Result<(), Error> {
-        self.try_reserve(&mut self.state.lock())
+    pub fn reserve(&self) -> Result<Place, Error> {
+        let now = clock::now_ns();
+        self.try_reserve(&mut self.state.lock(), now)
     }
 
-    fn try_reserve(&self, state: &mut State<R>) -> Result<(), Error> {
+    fn try_reserve(&self, state: &mut State<R>, now: u64) -> Result<Place, Error> {
         faults::point(Stage::Reserve);
         if state.is_failed {
             return Err(Error::Panicked);
@@ -179,12 +176,11 @@ impl<R: Copy + Send> Results<R> {
         if state.is_closed {
             return Err(Error::Closed);
         }
-        if state.reserved + state.records.len() == self.capacity {
+        if state.line.is_full() {
             return Err(Error::ResultsFull);
         }
-        state.reserved += 1;
         self.retain();
-        Ok(())
+        Ok(state.line.reserve(now))
     }
 
     /// The same, but waits for a free place: until the deadline (`TimedOut`), or until the submitter's pool refuses it, which
@@ -193,7 +189,7 @@ impl<R: Copy + Send> Results<R> {
         &self,
         deadline: Deadline,
         refusal: impl Fn() -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<Place, Error> {
         let mut state = self.state.lock();
         let result = loop {
             // Asked before the last try: a place that came free before the deadline is never missed.
@@ -201,7 +197,7 @@ impl<R: Copy + Send> Results<R> {
             if let Err(refused) = refusal() {
                 break Err(refused);
             }
-            match self.try_reserve(&mut state) {
+            match self.try_reserve(&mut state, clock::now_ns()) {
                 Err(Error::ResultsFull) if left.is_some_and(|left| left.is_zero()) => {
                     break Err(Error::TimedOut);
                 }
@@ -212,7 +208,7 @@ impl<R: Copy + Send> Results<R> {
             state = self.freed.wait(state, left);
             state.submitters.come_back();
         };
-        if result.is_err() && state.reserved + state.records.len() < self.capacity {
+        if result.is_err() && !state.line.is_full() {
             // The wake-up may have been meant for a place that this submitter leaves free (E3).
             let submitters = state.submitters.wake(1);
             self.unlock(state, Wakes { readers: 0, submitters });
@@ -229,31 +225,32 @@ impl<R: Copy + Send> Results<R> {
     }
 
     /// The task that a place was reserved for was refused. Its submitter has a reference of its own, so this is never the last.
-    pub fn give_back(&self) {
+    pub fn give_back(&self, place: Place) {
         let mut state = self.state.lock();
-        state.reserved = state.reserved.saturating_sub(1);
+        let readable = state.line.give_back(place);
         state.settle_bell();
         let submitters = state.submitters.wake(1);
-        let readers = if state.is_finished() { state.readers.wake(usize::MAX) } else { 0 };
+        let woken = if state.is_finished() { usize::MAX } else { readable };
+        let readers = state.readers.wake(woken);
         self.unlock(state, Wakes { readers, submitters });
         let _ = self.release();
     }
 
-    /// Fills a reserved place. Its reference stays with the caller, who then gives it back.
-    pub fn put(&self, record: R) {
+    /// Fills a reserved place with a record, made of the time since when it was reserved. Its reference stays with the caller, who then
+    /// gives it back.
+    pub fn put(&self, place: Place, record: impl FnOnce(u64) -> R) {
         let mut state = self.state.lock();
         faults::point(Stage::Put);
         if state.is_failed {
             return;
         }
-        state.reserved -= 1;
-        state.records.push_back(record);
+        let readable = state.line.put(place, record);
         state.settle_bell();
-        let readers = state.readers.wake(1);
+        let readers = state.readers.wake(readable);
         self.unlock(state, Wakes { readers, submitters: 0 });
     }
 
-    /// Hands the oldest records, up to `most` and at least one, to `each`, and says how many. It waits for the first only: `TimedOut`,
+    /// Hands the next records, up to `most` and at least one, to `each`, and says how many. It waits for the first only: `TimedOut`,
     /// or `Closed` when there will be none.
     pub fn take(&self, wait: Wait, most: usize, each: impl FnMut(R)) -> Result<usize, Error> {
         let mut deadline = None;
@@ -263,7 +260,7 @@ impl<R: Copy + Send> Results<R> {
             if state.is_failed {
                 return Err(Error::Panicked);
             }
-            if !state.records.is_empty() {
+            if state.line.readable() > 0 {
                 break;
             }
             if state.is_finished() {
@@ -280,8 +277,8 @@ impl<R: Copy + Send> Results<R> {
             state = self.ready.wait(state, left);
             state.readers.come_back();
         }
-        let count = most.min(state.records.len());
-        state.records.drain(..count).for_each(each);
+        let count = most.min(state.line.readable());
+        (0..count).filter_map(|_| state.line.take()).for_each(each);
         state.settle_bell();
         let submitters = state.submitters.wake(count);
         let readers = if state.is_finished() { state.readers.wake(usize::MAX) } else { 0 };

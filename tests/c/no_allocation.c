@@ -291,7 +291,7 @@ static void results_allocate_when_they_are_made_and_never_again(void) {
         wp_pool *pool = check_pool(2, 16);
         uint64_t footprint = 0;
         options.capacity = capacities[c];
-        options.flags = WP_RESULTS_WAIT;
+        options.flags = WP_RESULTS_WAIT | (c % 2 ? WP_RESULTS_ORDERED : 0);
         CHECK_EQ(WP_OK, wp_results_footprint(&options, &footprint));
         unsigned long bytes = atomic_load(&requested_bytes), asked = atomic_load(&requests);
         long live_before = atomic_load(&live);

@@ -48,7 +48,10 @@ static void bad_options_are_refused(void) {
     BOTH_SAY(WP_EINVAL, AND(capacity, WP_CAPACITY_MAX + 1));
     BOTH_SAY(WP_EINVAL, AND(capacity, UINT32_MAX));
     BOTH_SAY(WP_OK, AND(flags, WP_RESULTS_WAIT));
-    BOTH_SAY(WP_ENOTSUP, AND(flags, 2));
+    BOTH_SAY(WP_OK, AND(flags, WP_RESULTS_ORDERED));
+    BOTH_SAY(WP_OK, AND(flags, WP_RESULTS_ORDERED | WP_RESULTS_WAIT));
+    BOTH_SAY(WP_ENOTSUP, AND(flags, 4));
+    BOTH_SAY(WP_ENOTSUP, AND(flags, 4 | WP_RESULTS_ORDERED));
     BOTH_SAY(WP_ENOTSUP, AND(flags, UINT32_MAX));
     BOTH_SAY(WP_ENOTSUP, AND(reserved_pointer, &options));
     for (size_t i = 0; i < BAD_SIZES; i++) {

@@ -340,6 +340,40 @@ static void where_a_worker_falls_asleep(void) {
     on_a_worker(SLEEP, WP_FATE_RAN, 1, 1);
 }
 
+static int held_recorded(wp_context *context, void *arg) {
+    (void)context, (void)arg;
+    gate_task(&scene.gate);
+    return 0;
+}
+
+/* A lost task's record waits for its turn like others, and comes. */
+static void in_the_midst_of_ordered_records(void) {
+    wp_results_options options = WP_RESULTS_OPTIONS_INIT;
+    wp_record record = WP_RECORD_INIT;
+    struct waiter idle;
+    set_scene(0);
+    CHECK_EQ(WP_OK, wp_results_release(scene.results));
+    options.capacity = 2;
+    options.flags = WP_RESULTS_ORDERED;
+    CHECK_EQ(WP_OK, wp_results_create(&options, &scene.results));
+    wp_task held = recorded(1);
+    held.run = held_recorded;
+    CHECK_EQ(WP_OK, wp_submit_task(scene.pool, &held, 0));
+    check_wait(&scene.gate.begun);
+    begin(&idle, wait_for_idle);
+    plant(TAKE, 0);
+    submit_recorded(2);
+    ends_with(WP_EPANIC, &idle);
+    CHECK_EQ(WP_ETIMEDOUT, wp_results_next(scene.results, &record, 0));
+    check_post(&scene.gate.open);
+    CHECK_EQ(1, next_record().user_data);
+    record = next_record();
+    CHECK_EQ(2, record.user_data);
+    CHECK_EQ(WP_FATE_LOST, record.fate);
+    the_pool_is_lost(0);
+    nothing_is_owed();
+}
+
 /* The only worker is gone: nobody will run what is queued, and whoever waits for that is told too. */
 static void on_the_last_worker(void) {
     struct waiter idle;
@@ -499,6 +533,7 @@ int main(void) {
     QUIETLY(where_a_record_is_put);
     QUIETLY(where_it_is_counted);
     QUIETLY(where_a_worker_falls_asleep);
+    QUIETLY(in_the_midst_of_ordered_records);
     QUIETLY(on_the_last_worker);
     QUIETLY(where_tasks_are_discarded);
     QUIETLY(in_a_join);

@@ -114,6 +114,7 @@ SAME(stack_min, WP_STACK_MIN == 65536);
 SAME(mode_threads, WP_MODE_THREADS == 0);
 SAME(mode_manual, WP_MODE_MANUAL == 1);
 SAME(results_wait, WP_RESULTS_WAIT == 1);
+SAME(results_ordered, WP_RESULTS_ORDERED == 2);
 SAME(shutdown_drain, WP_SHUTDOWN_DRAIN == 0);
 SAME(shutdown_cancel, WP_SHUTDOWN_CANCEL == 1);
 SAME(fate_ran, WP_FATE_RAN == 1);

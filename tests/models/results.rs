@@ -1,13 +1,14 @@
 //! A queue of results between tasks, readers, submitters that wait for a place, and shutdowns.
 
 use crate::explore::*;
-use workerpool::pool::results::{Results, WhenFull};
+use workerpool::pool::results::{Order, Place, Results, WhenFull};
 use workerpool::pool::{Config, Error, Job, Mode, Outcome, Pool, Wait};
 
 /// A task whose end puts its number into its results.
 #[derive(Clone, Copy)]
 struct Recorded {
     results: *const Results<u64>,
+    place: Place,
     number: u64,
 }
 
@@ -30,7 +31,7 @@ impl Job for Recorded {
     fn end(&self, _: &(), _: Outcome) {
         // SAFETY: see Send.
         let results = unsafe { &*self.results };
-        results.put(self.number);
+        results.put(self.place, |_| self.number);
         assert!(!results.release(), "the scenario has a reference");
     }
 }
@@ -41,11 +42,11 @@ fn pool() -> Arc<Pool<Recorded>> {
 }
 
 fn results(capacity: u32, when_full: WhenFull) -> Arc<Results<u64>> {
-    Arc::new(Results::new(capacity, when_full).unwrap())
+    Arc::new(Results::new(capacity, when_full, Order::Ends).unwrap())
 }
 
 fn submit(pool: &Pool<Recorded>, results: &Results<u64>, number: u64, wait: Wait) -> Result<(), Error> {
-    pool.submit_recorded(results, None, || (Recorded { results, number }, Some(())), wait)
+    pool.submit_recorded(results, None, |place| (Recorded { results, place, number }, Some(())), wait)
 }
 
 fn submitter(
@@ -80,8 +81,8 @@ fn reader(results: &Arc<Results<u64>>) -> JoinHandle<Vec<u64>> {
 }
 
 /// Puts a record without a pool.
-fn put(results: &Results<u64>, number: u64) {
-    results.put(number);
+fn put(results: &Results<u64>, place: Place, number: u64) {
+    results.put(place, |_| number);
     assert!(!results.release());
 }
 
@@ -121,8 +122,7 @@ fn full_results_that_nobody_reads_hold_no_shutdown_up() {
 fn a_free_place_finds_who_waits_for_it() {
     explore(|| {
         let (closing, open, results) = (pool(), pool(), results(1, WhenFull::Wait));
-        assert_eq!(results.reserve(), Ok(()));
-        put(&results, 0);
+        put(&results, results.reserve().unwrap(), 0);
         let first = submitter(&closing, &results, 1);
         let second = submitter(&open, &results, 2);
         let closer = spawn(move || assert_eq!(closing.shutdown(Mode::Cancel, Wait::Forever, || ()), Ok(())));
@@ -143,10 +143,10 @@ fn a_free_place_finds_who_waits_for_it() {
 fn a_sleeping_reader_gets_the_last_record_and_the_end() {
     explore(|| {
         let results = results(2, WhenFull::Refuse);
-        assert_eq!(results.reserve(), Ok(()));
+        let place = results.reserve().unwrap();
         let reader = reader(&results);
         let other = results.clone();
-        let task = spawn(move || put(&other, 7));
+        let task = spawn(move || put(&other, place, 7));
         results.close();
         assert_eq!(results.reserve(), Err(Error::Closed));
         task.join().unwrap();
@@ -159,10 +159,10 @@ fn a_sleeping_reader_gets_the_last_record_and_the_end() {
 fn all_readers_learn_of_the_end() {
     explore(|| {
         let results = results(2, WhenFull::Refuse);
-        assert_eq!(results.reserve(), Ok(()));
+        let place = results.reserve().unwrap();
         let readers = [reader(&results), reader(&results)];
         results.close();
-        put(&results, 7);
+        put(&results, place, 7);
         let numbers: Vec<_> = readers.into_iter().flat_map(|reader| reader.join().unwrap()).collect();
         assert_eq!(numbers, [7]);
     });
@@ -179,6 +179,71 @@ fn a_place_given_back_may_be_the_end() {
         results.close();
         assert_eq!(submitter.join().unwrap(), Err(Error::Closed));
         assert_eq!(reader.join().unwrap(), []);
+    });
+}
+
+fn ordered(capacity: u32) -> (Arc<Results<u64>>, Vec<Place>) {
+    let results = Arc::new(Results::new(capacity, WhenFull::Refuse, Order::Reservations).unwrap());
+    let places = (0..capacity).map(|_| results.reserve().unwrap()).collect();
+    (results, places)
+}
+
+/// O1, E2: tasks that end at once, in whichever order: the reader that sleeps gets their records in that of the reservations, and
+/// the end.
+#[test]
+fn records_come_in_the_order_of_the_reservations() {
+    explore(|| {
+        let (results, places) = ordered(2);
+        let reader = reader(&results);
+        let (other, place) = (results.clone(), places[1]);
+        let later = spawn(move || put(&other, place, 1));
+        put(&results, places[0], 0);
+        results.close();
+        later.join().unwrap();
+        assert_eq!(reader.join().unwrap(), [0, 1]);
+    });
+}
+
+/// E2: one put that makes two records readable wakes two readers.
+#[test]
+fn a_record_that_others_wait_behind_wakes_as_many_readers() {
+    explore(|| {
+        let (results, places) = ordered(2);
+        let readers = [0, 1].map(|_| {
+            let results = results.clone();
+            spawn(move || next(&results, Wait::Forever).unwrap())
+        });
+        put(&results, places[1], 1);
+        put(&results, places[0], 0);
+        let mut numbers = readers.map(|reader| reader.join().unwrap());
+        numbers.sort();
+        assert_eq!(numbers, [0, 1]);
+    });
+}
+
+/// O3, E2, E5: a submit that is refused, and was the next to be read, sets free what waits behind it: for the reader that sleeps, and
+/// for the bell.
+#[test]
+fn a_place_given_back_holds_nothing_up() {
+    explore(|| {
+        let (results, places) = ordered(2);
+        let other = results.clone();
+        let reader = spawn(move || next(&other, Wait::Forever));
+        let (other, place) = (results.clone(), places[0]);
+        let refused = spawn(move || other.give_back(place));
+        put(&results, places[1], 1);
+        assert_eq!(reader.join().unwrap(), Ok(1));
+        refused.join().unwrap();
+        // Two places are free again.
+        let places = [results.reserve().unwrap(), results.reserve().unwrap()];
+        assert_eq!(results.reserve(), Err(Error::ResultsFull));
+        put(&results, places[1], 3);
+        let bell = results.fd().unwrap();
+        assert!(!crate::is_readable(bell), "the next record is not there");
+        results.give_back(places[0]);
+        assert!(crate::is_readable(bell));
+        assert_eq!(next(&results, Wait::Never), Ok(3));
+        assert!(!crate::is_readable(bell));
     });
 }
 
@@ -214,13 +279,13 @@ impl Memory {
 fn the_last_reference_frees_after_all_use() {
     explore(|| {
         let memory = Arc::new(Memory {
-            results: Results::new(1, WhenFull::Refuse).unwrap(),
+            results: Results::new(1, WhenFull::Refuse, Order::Ends).unwrap(),
             used: [UnsafeCell::new(0), UnsafeCell::new(0)],
         });
-        assert_eq!(memory.results.reserve(), Ok(()));
+        let place = memory.results.reserve().unwrap();
         let other = memory.clone();
         let task = spawn(move || {
-            other.results.put(7);
+            other.results.put(place, |_| 7);
             other.leave(1)
         });
         let read = next(&memory.results, Wait::Never);
