@@ -30,12 +30,13 @@
  *     wp_wait_idle(), wp_shutdown(), wp_shutdown_for(), wp_destroy(), wp_run(): WP_EDEADLK, whatever the timeout
  *     wp_group_wait() for a group of the task that the callback belongs to, or one above that: WP_EDEADLK, whatever the timeout
  *     wp_group_wait() for another group: runs that group's queued tasks; WP_EDEADLK when it would have to sleep
- *     wp_group_create(), wp_group_cancel(), wp_group_release(), wp_group_status_get(): as everywhere, also for the own group
+ *     wp_group_create(), wp_group_cancel(), wp_group_release(), wp_group_status_get(), wp_group_stop_reason(): as everywhere, also for the
+ *     own group
  *     a submit whose task names full results: WP_ERESULTS; if it would have to wait for them (WP_RESULTS_WAIT): WP_EDEADLK
  *     wp_results_next(), wp_results_drain(): as everywhere; with a timeout they wait, and it may be for this very task
  *     wp_results_release(), also of the last reference, and the other calls on results: as everywhere
  *     wp_forget_room(), if it would have to wait: WP_EDEADLK
- *     wp_when_room(), wp_room_fd(), wp_stats_get(), wp_now(), wp_pool_executor(), wp_clock_advance(), wp_create(), calls on other pools:
+ *     wp_when_room(), wp_room_fd(), wp_stats_get(), wp_now(), wp_deadline_after(), wp_pool_executor(), wp_clock_advance(), wp_create(), calls on other pools:
  *     as everywhere
  *
  * The `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
@@ -52,14 +53,16 @@
  * No call returns early because of a signal.
  *
  * Fork. The workers stay in the parent. In the child each call on a pool, a group or results made before returns WP_EFORKED at once, no task
- * ends there and no callback is called; wp_destroy(), wp_group_release() and wp_results_release() free the memory, and wp_now() still tells the time; new
+ * ends there and no callback is called; wp_destroy(), wp_group_release() and wp_results_release() free the memory, wp_now() and
+ * wp_deadline_after() still tell the time, and wp_group_stop_reason() what it knew; new
  * pools can be made. A task that forks must exec or _exit in the child.
  *
  * Memory. A pool allocates when it is made (wp_footprint() tells how much) and never again; so do groups and
  * results.
  *
  * Time. Timeouts are relative, in nanoseconds, on a clock that the wall clock does not move; WP_FOREVER waits
- * without limit. Deadlines are instants on the pool's own clock, which wp_now() tells.
+ * without limit. Deadlines are instants on the pool's own clock, which wp_now() tells; wp_deadline_after() makes one of
+ * a timeout.
  *
  * Structs that cross begin with `size_t struct_size`, set by the caller through a WP_…_INIT macro or a wp_…_init()
  * function; 0 means "the default" in every other field.
@@ -313,7 +316,9 @@
 #define WP_ON_ERROR_GO_ON 0
 
 /**
- * `wp_group_options.on_error`: the first task that fails cancels the group, as wp_group_cancel() would, after its `end`.
+ * `wp_group_options.on_error`: the first task that fails cancels the group, as wp_group_cancel() would, after its `end`. That may be
+ * while its owner still submits: what comes next is refused, WP_ECANCELLED, and in a batch the rest with it. So that code is no surprise
+ * there but the word to stop submitting; the arguments of refused tasks are the owner's, as after every refusal.
  */
 #define WP_ON_ERROR_CANCEL 1
 
@@ -355,7 +360,11 @@ typedef struct wp_context wp_context;
 /**
  * A scope over tasks of one pool: it counts them, so that they can be waited for and cancelled together; it may have a deadline, a
  * limit of how many run at once, and stand inside another group. Tasks join by `wp_task.group`. Opaque; used through pointers
- * only. Since 0.1.
+ * only.
+ *
+ * A group may outlive its pool: while wp_destroy() runs on another thread, and after it, one may still wait for the group (all of it is
+ * over then), cancel it, ask for its figures or its stop reason, retain and release it. It can't be named in a submit or as a
+ * parent any more, since these are calls on the pool. Since 0.1.
  */
 typedef struct wp_group wp_group;
 
@@ -690,7 +699,8 @@ typedef struct wp_group_options {
      */
     uint64_t deadline;
     /**
-     * WP_ON_ERROR_GO_ON or WP_ON_ERROR_CANCEL. Any other number: WP_EINVAL.
+     * WP_ON_ERROR_GO_ON or WP_ON_ERROR_CANCEL (where a failure may also refuse submits that are still to come). Any other number:
+     * WP_EINVAL.
      */
     uint32_t on_error;
     /**
@@ -1218,6 +1228,17 @@ WP_API
 uint64_t wp_now(const struct wp_pool *pool);
 
 /**
+ * The instant so many nanoseconds from now on the pool's own clock, for `wp_task.deadline` and `wp_group_options.deadline`: wp_now() and
+ * `nanoseconds` added up; what would reach past the clock's end is its end, which never comes. With 0 nanoseconds it is over at once.
+ *
+ * Returns the instant; 0, which means "no deadline", if `nanoseconds` is WP_FOREVER or `pool` is NULL.
+ * Thread safety: any thread, also inside a callback, and in the child of a fork. Blocks: never. Since 0.1.
+ */
+WP_API
+uint64_t wp_deadline_after(const struct wp_pool *pool,
+                           uint64_t nanoseconds);
+
+/**
  * Fills a wp_group_options with the defaults and its size: what WP_GROUP_OPTIONS_INIT does, for languages without C macros.
  *
  * Returns WP_OK; WP_EINVAL: `options` is NULL or `struct_size` can't be right (as for wp_options_init()).
@@ -1335,6 +1356,17 @@ int wp_group_cancel(struct wp_group *group);
 WP_API
 int wp_group_status_get(const struct wp_group *group,
                         struct wp_group_status *status);
+
+/**
+ * Why the group's tasks should stop: `wp_group_status.stop` alone, WP_STOP_…, for who makes the tasks and asks before each. It costs a
+ * load for each level of groups (with a deadline it reads the clock).
+ *
+ * WP_STOP_NONE: they should go on, or `group` is NULL. In the child of a fork: as it was at the fork, but for the deadline.
+ *
+ * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+ */
+WP_API
+uint32_t wp_group_stop_reason(const struct wp_group *group);
 
 /**
  * Fills a wp_results_options with the defaults and its size: what WP_RESULTS_OPTIONS_INIT does, for languages without

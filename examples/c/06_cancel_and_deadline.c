@@ -185,12 +185,12 @@ int main(void)
     puts("a deadline: 35 ms for the group, 5 ms for the third, which is of no group");
     pool = new_pool(WP_MODE_MANUAL);
     options.on_error = WP_ON_ERROR_GO_ON;
-    options.deadline = wp_now(pool) + 35 * MILLISECOND;
+    options.deadline = wp_deadline_after(pool, 35 * MILLISECOND);
     group = new_group(pool, &options);
     submit(pool, group, uses_its_time, &first, "first", 0);
     submit(pool, group, quick, &second, "second", 0);
-    submit(pool, NULL, quick, &third, "third", wp_now(pool) + 5 * MILLISECOND);
-    submit(pool, group, uses_its_time, &fourth, "fourth", wp_now(pool) + 50 * MILLISECOND); /* the group's comes first */
+    submit(pool, NULL, quick, &third, "third", wp_deadline_after(pool, 5 * MILLISECOND));
+    submit(pool, group, uses_its_time, &fourth, "fourth", wp_deadline_after(pool, 50 * MILLISECOND)); /* the group's comes first */
     check("wp_run", wp_run(pool, 2, NULL));
     check("wp_clock_advance", wp_clock_advance(pool, 10 * MILLISECOND));
     check("wp_run", wp_run(pool, UINT64_MAX, NULL));

@@ -296,9 +296,7 @@ static void take_results(void)
 
 static bool stopped(void)
 {
-    wp_group_status status = WP_GROUP_STATUS_INIT;
-    check("wp_group_status_get", wp_group_status_get(group, &status));
-    return status.stop != WP_STOP_NONE;
+    return wp_group_stop_reason(group) != WP_STOP_NONE;
 }
 
 /* Nothing about what nobody asks for any more. */

@@ -112,7 +112,7 @@ static void deadline()
     Ended first{}, second{};
     int steps = 0;
     wp_group_options options = WP_GROUP_OPTIONS_INIT;
-    options.deadline = wp_now(pool.get()) + 35000000;
+    options.deadline = wp_deadline_after(pool.get(), 35000000);
     Group group(pool, options);
 
     group.submit(

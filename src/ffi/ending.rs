@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 
 use super::guard::{guard, guard_pool};
-use super::limits::{WP_SHUTDOWN_CANCEL, WP_SHUTDOWN_DRAIN};
+use super::limits::{WP_FOREVER, WP_SHUTDOWN_CANCEL, WP_SHUTDOWN_DRAIN};
 use super::pool::{code, footprint, on_pool, wp_pool};
 use super::sized;
 use super::stats::{wp_shutdown_report, wp_stats};
@@ -144,5 +144,19 @@ pub unsafe extern "C" fn wp_now(pool: *const wp_pool) -> u64 {
     match unsafe { pool.as_ref() } {
         None => 0,
         Some(pool) => pool.core.now_ns(),
+    }
+}
+
+/// The instant so many nanoseconds from now on the pool's own clock, for `wp_task.deadline` and `wp_group_options.deadline`: wp_now() and
+/// `nanoseconds` added up; what would reach past the clock's end is its end, which never comes. With 0 nanoseconds it is over at once.
+///
+/// Returns the instant; 0, which means "no deadline", if `nanoseconds` is WP_FOREVER or `pool` is NULL.
+/// Thread safety: any thread, also inside a callback, and in the child of a fork. Blocks: never. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_deadline_after(pool: *const wp_pool, nanoseconds: u64) -> u64 {
+    // SAFETY: as documented.
+    match unsafe { pool.as_ref() } {
+        Some(pool) if nanoseconds != WP_FOREVER => pool.core.now_ns().saturating_add(nanoseconds),
+        _ => 0,
     }
 }

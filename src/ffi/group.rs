@@ -14,7 +14,11 @@ use crate::pool::{Error, Group, NO_DEADLINE, Wait};
 
 /// A scope over tasks of one pool: it counts them, so that they can be waited for and cancelled together; it may have a deadline, a
 /// limit of how many run at once, and stand inside another group. Tasks join by `wp_task.group`. Opaque; used through pointers
-/// only. Since 0.1.
+/// only.
+///
+/// A group may outlive its pool: while wp_destroy() runs on another thread, and after it, one may still wait for the group (all of it is
+/// over then), cancel it, ask for its figures or its stop reason, retain and release it. It can't be named in a submit or as a
+/// parent any more, since these are calls on the pool. Since 0.1.
 pub struct wp_group {
     core: Group,
     /// A reference.
@@ -39,7 +43,8 @@ pub struct wp_group_options {
     pub parent: *mut wp_group,
     /// An instant on the pool's own clock (wp_now()), as `wp_task.deadline`, for all tasks of the group. 0: none.
     pub deadline: u64,
-    /// WP_ON_ERROR_GO_ON or WP_ON_ERROR_CANCEL. Any other number: WP_EINVAL.
+    /// WP_ON_ERROR_GO_ON or WP_ON_ERROR_CANCEL (where a failure may also refuse submits that are still to come). Any other number:
+    /// WP_EINVAL.
     pub on_error: u32,
     /// How many of the group's tasks may run at once; 1 makes it a serial queue, in the order of the submits. 0: no limit. At most
     /// WP_WORKERS_MAX. The others wait in the queue: they hold places there, so the pool's capacity stays true, but no worker,
@@ -358,6 +363,23 @@ pub unsafe extern "C" fn wp_group_status_get(group: *const wp_group, status: *mu
             sized::write(status, &wp_group_status::new(&group.core.status(), stop));
             WP_OK
         })
+    }
+}
+
+/// Why the group's tasks should stop: `wp_group_status.stop` alone, WP_STOP_…, for who makes the tasks and asks before each. It costs a
+/// load for each level of groups (with a deadline it reads the clock).
+///
+/// WP_STOP_NONE: they should go on, or `group` is NULL. In the child of a fork: as it was at the fork, but for the deadline.
+///
+/// Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_group_stop_reason(group: *const wp_group) -> u32 {
+    // SAFETY: NULL, or the caller has a reference, as documented; the group has one on its pool.
+    match unsafe { group.as_ref().map(|group| (group, &*group.pool)) } {
+        Some((group, pool)) => {
+            group.core.stop(|| pool.core.now_ns()).map_or(WP_STOP_NONE, |stop| stop as u32)
+        }
+        None => WP_STOP_NONE,
     }
 }
 

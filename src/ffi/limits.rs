@@ -64,7 +64,9 @@ pub const WP_FATE_LOST: u32 = 5;
 
 /// `wp_group_options.on_error`: a task that fails (returns a status other than 0) changes nothing for the others.
 pub const WP_ON_ERROR_GO_ON: u32 = 0;
-/// `wp_group_options.on_error`: the first task that fails cancels the group, as wp_group_cancel() would, after its `end`.
+/// `wp_group_options.on_error`: the first task that fails cancels the group, as wp_group_cancel() would, after its `end`. That may be
+/// while its owner still submits: what comes next is refused, WP_ECANCELLED, and in a batch the rest with it. So that code is no surprise
+/// there but the word to stop submitting; the arguments of refused tasks are the owner's, as after every refusal.
 pub const WP_ON_ERROR_CANCEL: u32 = 1;
 
 /// wp_stop_reason(): go on.

@@ -193,6 +193,10 @@ static void null_and_unknown_arguments_are_refused(void) {
     }
     ROW(0, wp_now(NULL));
     ROW(true, wp_now(pool) > 0);
+    ROW(0, wp_deadline_after(NULL, 5));
+    ROW(0, wp_deadline_after(NULL, WP_FOREVER));
+    ROW(0, wp_deadline_after(pool, WP_FOREVER));
+    ROW(WP_STOP_NONE, wp_group_stop_reason(NULL));
     ROW(WP_NO_WORKER, wp_worker_index(NULL));
     ROW(true, wp_label(NULL) == NULL);
     ROW(WP_OK, wp_destroy(NULL));

@@ -134,6 +134,7 @@ static void the_child_with_groups(wp_pool *pool, wp_group *open, wp_group *empty
         CHECK_EQ(WP_EFORKED, wp_group_retain(all[i]));
         CHECK_EQ(WP_EFORKED, wp_group_status_get(all[i], &status));
         CHECK_EQ(0, memcmp(&status, &untouched, sizeof status));
+        CHECK_EQ(WP_STOP_NONE, wp_group_stop_reason(all[i]));
     }
     CHECK_EQ(WP_EFORKED, wp_group_create(pool, NULL, &made));
     CHECK(made == NULL);

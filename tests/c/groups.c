@@ -12,6 +12,11 @@ static int ask_group(wp_context *context, void *arg) {
     return 0;
 }
 
+static void check_stop(uint32_t reason, const wp_group *group) {
+    CHECK_EQ(reason, status_of(group).stop);
+    CHECK_EQ(reason, wp_group_stop_reason(group));
+}
+
 static void a_task_joins_a_group_and_knows_it(void) {
     wp_pool *pool = manual_pool(4, 0);
     wp_group *group = group_in(pool, NULL), *asked = NULL;
@@ -165,9 +170,9 @@ static void a_child_is_cancelled_alone_and_a_parent_with_its_children(void) {
     check_untouched(&marks[0]);
     check_untouched(&marks[2]);
     check_untouched(&marks[4]);
-    CHECK_EQ(WP_STOP_CANCELLED, status_of(below).stop);
-    CHECK_EQ(WP_STOP_NONE, status_of(top).stop);
-    CHECK_EQ(WP_STOP_NONE, status_of(right).stop);
+    check_stop(WP_STOP_CANCELLED, below);
+    check_stop(WP_STOP_NONE, top);
+    check_stop(WP_STOP_NONE, right);
     CHECK_EQ(2, status_of(top).cancelled);
     CHECK_EQ(2, status_of(top).queued);
     CHECK_EQ(WP_ECANCELLED, submit_refused_to(pool, below, 0));
@@ -178,7 +183,7 @@ static void a_child_is_cancelled_alone_and_a_parent_with_its_children(void) {
     check_mark(&marks[2], WP_FATE_CANCELLED);
     CHECK_EQ(WP_ECANCELLED, submit_refused_to(pool, right, 0));
     wp_group *late = group_in(pool, right);
-    CHECK_EQ(WP_STOP_CANCELLED, status_of(late).stop);
+    check_stop(WP_STOP_CANCELLED, late);
     CHECK_EQ(WP_ECANCELLED, submit_refused_to(pool, late, 0));
     CHECK_EQ(1, step(pool, UINT64_MAX));
     check_mark(&marks[4], WP_FATE_RAN);
@@ -323,11 +328,11 @@ static void a_failure_cancels_the_groups_that_want_it(void) {
     CHECK_EQ(1, atomic_load(&ends_before_the_cancel));
     for (int i = 0; i < 3; i++) {
         check_mark(&marks[i], WP_FATE_CANCELLED);
-        CHECK_EQ(WP_STOP_FAILED, status_of(of[i]).stop);
+        check_stop(WP_STOP_FAILED, of[i]);
         CHECK_EQ(WP_ECANCELLED, submit_refused_to(pool, of[i], 0));
     }
     CHECK_EQ(WP_OK, wp_group_cancel(top));
-    CHECK_EQ(WP_STOP_FAILED, status_of(top).stop); /* Why it was cancelled first. */
+    check_stop(WP_STOP_FAILED, top); /* Why it was cancelled first. */
     CHECK_EQ(0, strcmp("failed", status_of(top).first_label));
     CHECK_EQ(1, step(pool, UINT64_MAX));
     check_mark(&marks[3], WP_FATE_RAN);
@@ -391,8 +396,8 @@ static void a_running_task_is_told_why_it_should_stop(void) {
     CHECK(asked.reason == WP_STOP_NONE && asked.time_left == 400);
     asked = ask(pool, group, now + 9000, NULL, 900);
     CHECK(asked.reason == WP_STOP_DEADLINE && asked.time_left == 0);
-    CHECK_EQ(WP_STOP_DEADLINE, status_of(group).stop);
-    CHECK_EQ(WP_STOP_DEADLINE, status_of(top).stop);
+    check_stop(WP_STOP_DEADLINE, group);
+    check_stop(WP_STOP_DEADLINE, top);
     release(group);
     release(top);
 
@@ -404,6 +409,7 @@ static void a_running_task_is_told_why_it_should_stop(void) {
     release(top);
     CHECK_EQ(0, wp_should_stop(NULL));
     CHECK_EQ(WP_STOP_NONE, wp_stop_reason(NULL));
+    CHECK_EQ(WP_STOP_NONE, wp_group_stop_reason(NULL));
     CHECK(wp_time_left(NULL) == WP_FOREVER);
     CHECK_EQ(WP_OK, wp_destroy(pool));
 }

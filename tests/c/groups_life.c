@@ -51,6 +51,31 @@ static void a_group_may_outlive_its_pool(void) {
     CHECK_EQ(WP_OK, wp_group_release(NULL));
 }
 
+/* What one may still ask of a group whose pool is destroyed, whichever kind that was. */
+static void a_group_outlives_its_pool(void) {
+    for (int is_manual = 0; is_manual < 2; is_manual++) {
+        wp_pool *pool = is_manual ? manual_pool(4, 1) : check_pool(1, 4);
+        wp_group *top = group_in(pool, NULL), *late = group_with(pool, top, wp_deadline_after(pool, 0), WP_ON_ERROR_CANCEL, 1);
+        struct mark mark = {0};
+        submit_marked(pool, top, &mark);
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+        check_mark(&mark, WP_FATE_RAN);
+        CHECK_EQ(WP_OK, wp_group_wait(top, WP_FOREVER));
+        CHECK_EQ(WP_OK, wp_group_wait(late, 0));
+        CHECK_EQ(1, status_of(top).ran);
+        CHECK_EQ(WP_STOP_NONE, wp_group_stop_reason(top));
+        CHECK_EQ(WP_STOP_DEADLINE, wp_group_stop_reason(late));
+        CHECK_EQ(WP_OK, wp_group_cancel(top));
+        CHECK_EQ(WP_OK, wp_group_cancel(late));
+        CHECK_EQ(WP_STOP_CANCELLED, wp_group_stop_reason(top));
+        CHECK_EQ(WP_STOP_CANCELLED, status_of(late).stop);
+        CHECK_EQ(WP_OK, wp_group_retain(late));
+        release(top);
+        release(late);
+        release(late);
+    }
+}
+
 static void groups_are_made_after_a_shutdown_too(void) {
     wp_pool *pool = check_pool(1, 4);
     CHECK_EQ(WP_OK, wp_shutdown(pool));
@@ -333,6 +358,7 @@ int main(void) {
     check_begin("groups_life");
     CASE(a_group_lives_as_long_as_its_tasks);
     CASE(a_group_may_outlive_its_pool);
+    CASE(a_group_outlives_its_pool);
     CASE(groups_are_made_after_a_shutdown_too);
     CASE(the_last_task_may_give_the_last_reference_back);
     CASE(a_batch_joins_groups);

@@ -290,6 +290,12 @@ static void the_clock_moves_when_it_is_told(void) {
     ROW(NS_PER_S, wp_now(pool));
     ROW(WP_OK, wp_clock_advance(pool, 5));
     ROW(NS_PER_S + 5, wp_now(pool));
+    ROW(NS_PER_S + 5, wp_deadline_after(pool, 0));
+    ROW(NS_PER_S + 12, wp_deadline_after(pool, 7));
+    ROW(true, wp_deadline_after(pool, UINT64_MAX - 1 - (NS_PER_S + 5)) == UINT64_MAX - 1);
+    ROW(true, wp_deadline_after(pool, UINT64_MAX - (NS_PER_S + 5)) == UINT64_MAX);
+    ROW(true, wp_deadline_after(pool, UINT64_MAX - 1) == UINT64_MAX); /* No further than the clock reaches. */
+    ROW(0, wp_deadline_after(pool, WP_FOREVER));
     ROW(WP_OK, wp_clock_advance(pool, UINT64_MAX));
     ROW(true, wp_now(pool) == UINT64_MAX);
     ROW(WP_OK, wp_shutdown(pool));

@@ -377,6 +377,7 @@ static void groups_allocate_when_they_are_made_and_never_again(void) {
         }
         wp_group_status status = WP_GROUP_STATUS_INIT;
         CHECK_EQ(WP_OK, wp_group_status_get(groups[0], &status));
+        (void)wp_group_stop_reason(groups[0]);
         CHECK_EQ(WP_OK, wp_group_wait(groups[0], WP_FOREVER));
         CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
         CHECK_EQ(before, atomic_load(&calls));
