@@ -62,6 +62,7 @@ impl<J: Job> Pool<J> {
         wait: Wait,
         accepted: &mut usize,
     ) -> Result<(), Error> {
+        let wait = self.patience(wait);
         let deadline = wait.begin();
         while *accepted < count {
             let first = *accepted;
@@ -94,6 +95,7 @@ impl<J: Job> Pool<J> {
         wait: Wait,
         accepted: &mut usize,
     ) -> Result<(), Error> {
+        let wait = self.patience(wait);
         let deadline = wait.begin();
         while *accepted < count {
             let index = *accepted;
