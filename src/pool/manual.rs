@@ -67,7 +67,7 @@ impl<J: Job> Pool<J> {
         self.step(u64::MAX, &mut 0).map(drop)
     }
 
-    /// How long a call waits: on a manual pool no time passes.
+    /// How long a call waits in which time may be up between two tries: on a manual pool no time passes.
     pub(super) fn patience(&self, wait: Wait) -> Wait {
         if self.config.is_manual() && matches!(wait, Wait::For(1..)) { Wait::Forever } else { wait }
     }

@@ -62,7 +62,7 @@ impl<J: Job> Pool<J> {
         wait: Wait,
         accepted: &mut usize,
     ) -> Result<(), Error> {
-        let wait = self.patience(wait);
+        let wait = self.patience_of_batch(wait);
         let deadline = wait.begin();
         while *accepted < count {
             let first = *accepted;
@@ -95,7 +95,7 @@ impl<J: Job> Pool<J> {
         wait: Wait,
         accepted: &mut usize,
     ) -> Result<(), Error> {
-        let wait = self.patience(wait);
+        let wait = self.patience_of_batch(wait);
         let deadline = wait.begin();
         while *accepted < count {
             let index = *accepted;
@@ -111,6 +111,14 @@ impl<J: Job> Pool<J> {
             *accepted += 1;
         }
         Ok(())
+    }
+
+    /// Inside a callback a timeout other than 0 says `Deadlock`, however short it is (law L6), and not that the time is up.
+    fn patience_of_batch(&self, wait: Wait) -> Wait {
+        match wait {
+            Wait::For(1..) if self.is_inside() => Wait::Forever,
+            wait => self.patience(wait),
+        }
     }
 
     fn reserve<R: Copy + Send + 'static>(
