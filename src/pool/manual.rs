@@ -20,7 +20,7 @@
 #![forbid(unsafe_code)]
 
 use super::queue::{Pushed, Taken, Taker};
-use super::{Error, Job, Pool};
+use super::{Error, Job, Pool, Wait};
 use crate::sync::{Ordering, this_thread};
 
 /// The seat's index among the workers.
@@ -65,6 +65,11 @@ impl<J: Job> Pool<J> {
     /// Runs everything that is queued, and what that submits.
     pub(super) fn step_all(&self) -> Result<(), Error> {
         self.step(u64::MAX, &mut 0).map(drop)
+    }
+
+    /// How long a call waits in which time may be up between two tries: on a manual pool no time passes.
+    pub(super) fn patience(&self, wait: Wait) -> Wait {
+        if self.config.is_manual() && matches!(wait, Wait::For(1..)) { Wait::Forever } else { wait }
     }
 
     /// A push to a full queue: the tasks that are in its way run here and now.

@@ -232,7 +232,7 @@ impl<J: Job> Pool<J> {
     /// Runs tasks of the group on the calling worker until none is open, or none is left to run (`Deadlock`).
     fn help(&self, group: &Group, wait: Wait) -> Result<(), Error> {
         let me = self.crew.worker_on(this_thread()).ok_or(Error::Deadlock)?;
-        let deadline = wait.begin();
+        let deadline = self.patience(wait).begin();
         while !group.is_empty() {
             if deadline.is_over() {
                 return Err(Error::TimedOut);
