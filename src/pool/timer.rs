@@ -87,7 +87,7 @@ impl<J: Job> Pool<J> {
         let Some(clock) = &self.clock else { return };
         let target = clock.now_ns().saturating_add(nanoseconds);
         // Not by `next`: who calls this inside the `end` of a late task comes while a look is under way, and has none of its own.
-        let next = || if self.timer.is_wanted { self.expire(0) } else { NO_DEADLINE };
+        let next = || if self.timer.is_wanted { self.expire(0).0 } else { NO_DEADLINE };
         let is_due = |next: &u64| *next <= target.min(NO_DEADLINE - 1);
         while let Some(next) = Some(next()).filter(is_due) {
             clock.reach(next);
