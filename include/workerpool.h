@@ -1358,10 +1358,8 @@ int wp_group_status_get(const struct wp_group *group,
                         struct wp_group_status *status);
 
 /**
- * Why the group's tasks should stop: `wp_group_status.stop` alone, WP_STOP_…, for who makes the tasks and asks before each. It costs a
- * load for each level of groups (with a deadline it reads the clock).
- *
- * WP_STOP_NONE: they should go on, or `group` is NULL. In the child of a fork: as it was at the fork, but for the deadline.
+ * Why the group's tasks should stop: `wp_group_status.stop` alone, at the cost of a load for each level of groups (with a deadline
+ * it reads the clock). WP_STOP_NONE: no reason, or `group` is NULL. In the child of a fork: as at the fork, but for the deadline.
  *
  * Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
  */

@@ -366,21 +366,16 @@ pub unsafe extern "C" fn wp_group_status_get(group: *const wp_group, status: *mu
     }
 }
 
-/// Why the group's tasks should stop: `wp_group_status.stop` alone, WP_STOP_…, for who makes the tasks and asks before each. It costs a
-/// load for each level of groups (with a deadline it reads the clock).
-///
-/// WP_STOP_NONE: they should go on, or `group` is NULL. In the child of a fork: as it was at the fork, but for the deadline.
+/// Why the group's tasks should stop: `wp_group_status.stop` alone, at the cost of a load for each level of groups (with a deadline
+/// it reads the clock). WP_STOP_NONE: no reason, or `group` is NULL. In the child of a fork: as at the fork, but for the deadline.
 ///
 /// Thread safety: any thread, also inside a callback. Blocks: never. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wp_group_stop_reason(group: *const wp_group) -> u32 {
     // SAFETY: NULL, or the caller has a reference, as documented; the group has one on its pool.
-    match unsafe { group.as_ref().map(|group| (group, &*group.pool)) } {
-        Some((group, pool)) => {
-            group.core.stop(|| pool.core.now_ns()).map_or(WP_STOP_NONE, |stop| stop as u32)
-        }
-        None => WP_STOP_NONE,
-    }
+    let asked = unsafe { group.as_ref().map(|group| (group, &*group.pool)) };
+    let stop = asked.and_then(|(group, pool)| group.core.stop(|| pool.core.now_ns()));
+    stop.map_or(WP_STOP_NONE, |stop| stop as u32)
 }
 
 impl wp_group_status {

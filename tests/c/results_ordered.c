@@ -295,12 +295,15 @@ static void *storm_submit(void *arg) {
         }
         wp_task batch[6];
         size_t count = 1 + check_random(random) % 6, accepted = 0;
+        bool is_scoped = check_random(random) % 2;
         for (size_t b = 0; b < count; b++) {
             batch[b] = recorded(storm->results, me->index * UINT64_C(1000000) + i + b);
             batch[b].run = linger;
             batch[b].arg = (void *)(uintptr_t)(check_random(random) % 4);
-            batch[b].group = check_random(random) % 2 ? group : NULL;
-            batch[b].deadline = check_random(random) % 8 == 0 ? wp_now(storm->pool) + check_random(random) % NS_PER_MS : 0;
+            if (is_scoped) {
+                batch[b].group = check_random(random) % 2 ? group : NULL;
+                batch[b].deadline = check_random(random) % 8 ? 0 : wp_deadline_after(storm->pool, check_random(random) % NS_PER_MS);
+            }
         }
         uint64_t timeout = check_random(random) % 3 == 0 ? WP_FOREVER : check_random(random) % (NS_PER_MS / 4);
         int code = wp_submit_batch(storm->pool, batch, count, sizeof *batch, timeout, &accepted);
