@@ -5,6 +5,7 @@
 
 BUILD := build
 DIR := /usr/share
+SECONDS := 1800
 
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 CMAKE_DIR := $(BUILD)/cmake
@@ -13,7 +14,7 @@ TREEHASH := $(CMAKE_DIR)/examples/c/treehash
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test models mutants soak tsan bench header lint clean build
+.PHONY: help run test models mutants fuzz soak tsan bench header lint clean build
 
 help: ## what there is to make (this text)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -43,6 +44,11 @@ mutants: ## do the tests notice when the library is broken on purpose?
 	@scripts/mutants $(BUILD)
 	@$(MAKE) build
 	@scripts/mutants-cpp $(BUILD)
+
+fuzz: ## programs of API calls for SECONDS (1,800), half of them under the address sanitizer
+	@scripts/setup test
+	@$(MAKE) build
+	@scripts/fuzz $(CMAKE_DIR) $(SECONDS) sanitized
 
 soak: ## one_fate and groups_stress run long: 1,000 rounds, as many under the address sanitizer, some under valgrind
 	@scripts/setup test

@@ -5,6 +5,7 @@
 # header.…, abi, readme, consumer   what a compiler, a linker and a user see of the library
 # faults.…                         what the library does after a fault of its own, planted for the purpose
 # ffi.LANGUAGE…                    examples/LANGUAGE: its tests, its example, and docs/LANGUAGE.md followed from an empty folder
+# fuzz.short                       programs of calls, by a fuzzer, for a minute (make fuzz: for half an hour)
 # instructions                     what a task costs, in instructions: no timing is ever a test
 #
 # 77 means skipped. Every test has a limit of time: one that hangs is a failure, not a stuck run.
@@ -69,6 +70,11 @@ set_target_properties(test_faults PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${faults_
 add_test(NAME faults.stages COMMAND test_faults)
 set_tests_properties(faults.stages PROPERTIES TIMEOUT 120)
 
+foreach(name IN ITEMS manual threads)
+    workerpool_program(fuzz_${name} "${PROJECT_SOURCE_DIR}/tests/fuzz/${name}.c" workerpool::shared)
+    set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/fuzz")
+endforeach()
+
 function(workerpool_script name timeout)
     add_test(NAME ${name} COMMAND ${ARGN})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout})
@@ -94,6 +100,7 @@ workerpool_script(header.gcc 300 "${tests}/header/compile" gcc g++)
 workerpool_script(header.clang 300 "${tests}/header/compile" clang clang++)
 workerpool_script(header.generated 600 "${scripts}/check-header" "${PROJECT_BINARY_DIR}/cargo-header")
 workerpool_script(abi 600 "${scripts}/check-abi" "${PROJECT_BINARY_DIR}")
+workerpool_script(fuzz.short 180 "${scripts}/fuzz" "${PROJECT_BINARY_DIR}" 60)
 workerpool_script(instructions 120 "${scripts}/instructions" "${PROJECT_BINARY_DIR}")
 workerpool_script(faults.neighbour 120 "${tests}/faults/neighbour" "${PROJECT_BINARY_DIR}")
 workerpool_script(readme 60 "${tests}/header/readme" "${PROJECT_BINARY_DIR}")
