@@ -78,11 +78,10 @@ pub struct Lanes<J: Job> {
 }
 
 pub struct State<J: Job> {
-    blocks: Box<[Block<J>]>,
+    /// Those that were ever used; there is memory for as many as the capacity, which nobody touches before.
+    blocks: Vec<Block<J>>,
     /// The free blocks, by `behind`.
     free: u32,
-    /// No block at or above this index was ever used.
-    used: u32,
     ready: List,
 }
 
@@ -177,9 +176,8 @@ impl<J: Job> Lanes<J> {
     pub fn new(capacity: u32) -> Result<Self, Error> {
         let mut blocks = Vec::new();
         blocks.try_reserve_exact(capacity as usize).map_err(|_| Error::Memory)?;
-        blocks.resize_with(capacity as usize, || Block { task: None, before: NONE, behind: NONE });
         Ok(Lanes {
-            state: Mutex::new(State { blocks: blocks.into(), free: NONE, used: 0, ready: List::new() }),
+            state: Mutex::new(State { blocks, free: NONE, ready: List::new() }),
             places: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             turn: AtomicU32::new(0),
@@ -286,7 +284,7 @@ impl<J: Job> State<J> {
         let wanted = |blocks: &[Block<J>], index: u32| {
             blocks[index as usize].task.as_ref().filter(|(_, its)| is_wanted(its)).copied()
         };
-        while *from < self.used as usize {
+        while *from < self.blocks.len() {
             let found = *from as u32;
             let Some(group) = wanted(&self.blocks, found).map(|(_, its)| its) else {
                 *from += 1;
@@ -369,8 +367,8 @@ impl<J: Job> State<J> {
     fn allocate(&mut self) -> u32 {
         match self.free {
             NONE => {
-                self.used += 1;
-                self.used - 1
+                self.blocks.push(Block { task: None, before: NONE, behind: NONE });
+                self.blocks.len() as u32 - 1
             }
             index => {
                 self.free = self.blocks[index as usize].behind;
