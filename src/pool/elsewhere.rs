@@ -13,10 +13,8 @@
 
 #![allow(unsafe_code, reason = "who waits has its node on its own stack (law L1)")]
 
-use std::cell::Cell;
-use std::ptr;
-
 use super::group::Group;
+use super::list::{Links, List, Node};
 use super::results::Results;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::sys::clock;
@@ -38,22 +36,20 @@ impl Rouse for Group {
     }
 }
 
-struct Node {
+struct Waiter {
     at: *const dyn Rouse,
-    before: Cell<*const Node>,
-    behind: Cell<*const Node>,
+    links: Links<Waiter>,
 }
 
-struct List {
-    first: *const Node,
+impl Node for Waiter {
+    fn links(&self) -> &Links<Self> {
+        &self.links
+    }
 }
-
-// SAFETY: the nodes behind the pointers are used under the lock only, and stay while they are linked (A2).
-unsafe impl Send for List {}
 
 /// Those who wait elsewhere, of one pool.
 pub(super) struct Elsewhere {
-    list: Mutex<List>,
+    list: Mutex<List<Waiter>>,
     /// Submitters on the list; stale.
     waiting: AtomicU64,
     /// Submits that had to wait there, and how long; exact once each has returned.
@@ -64,13 +60,13 @@ pub(super) struct Elsewhere {
 /// A node that is linked; unlinked when dropped.
 struct Linked<'a> {
     elsewhere: &'a Elsewhere,
-    node: &'a Node,
+    waiter: &'a Waiter,
 }
 
 impl Elsewhere {
     pub fn new() -> Self {
         Elsewhere {
-            list: Mutex::new(List { first: ptr::null() }),
+            list: Mutex::new(List::new()),
             waiting: AtomicU64::new(0),
             waits: AtomicU64::new(0),
             wait_ns: AtomicU64::new(0),
@@ -85,8 +81,10 @@ impl Elsewhere {
 
     /// Runs `wait`, which sleeps at `at`, with the caller on the list.
     pub fn stay<T>(&self, at: &(impl Rouse + 'static), wait: impl FnOnce() -> T) -> T {
-        let node = Node { at, before: Cell::new(ptr::null()), behind: Cell::new(ptr::null()) };
-        let _linked = self.link(&node);
+        let waiter = Waiter { at, links: Links::new() };
+        // SAFETY: on this stack, and unlinked before it leaves it (A2).
+        unsafe { self.list.lock().link(&waiter) };
+        let _linked = Linked { elsewhere: self, waiter: &waiter };
         wait()
     }
 
@@ -101,41 +99,16 @@ impl Elsewhere {
         result
     }
 
-    fn link<'a>(&'a self, node: &'a Node) -> Linked<'a> {
-        let mut list = self.list.lock();
-        node.behind.set(list.first);
-        // SAFETY: what is linked is there (A2).
-        if let Some(first) = unsafe { list.first.as_ref() } {
-            first.before.set(node);
-        }
-        list.first = node;
-        Linked { elsewhere: self, node }
-    }
-
     /// The pool is closed, or something else has changed: whoever waits shall look.
     pub fn rouse_all(&self) {
-        let list = self.list.lock();
-        let mut next = list.first;
-        // SAFETY: what is linked is there, and so is what it names, until this lock is let go (A2).
-        while let Some((node, at)) = unsafe { next.as_ref().map(|node| (node, &*node.at)) } {
-            at.rouse();
-            next = node.behind.get();
-        }
+        // SAFETY: what a linked one names is there until this lock is let go (A2).
+        self.list.lock().iter().for_each(|waiter| unsafe { (*waiter.at).rouse() });
     }
 }
 
 impl Drop for Linked<'_> {
     fn drop(&mut self) {
-        let mut list = self.elsewhere.list.lock();
-        let (before, behind) = (self.node.before.get(), self.node.behind.get());
-        // SAFETY: the neighbours are linked, so they are there (A2).
-        let neighbours = unsafe { (before.as_ref(), behind.as_ref()) };
-        match neighbours.0 {
-            Some(before) => before.behind.set(behind),
-            None => list.first = behind,
-        }
-        if let Some(behind) = neighbours.1 {
-            behind.before.set(before);
-        }
+        // SAFETY: linked by who made this.
+        unsafe { self.elsewhere.list.lock().unlink(self.waiter) };
     }
 }

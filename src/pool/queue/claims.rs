@@ -48,33 +48,16 @@ impl<D> Annex<D> {
         self.claim.store(of(position, QUEUED), Ordering::Release);
     }
 
-    /// The take whose turn it is. False: the task is gone.
-    pub fn take(&self, position: u64) -> bool {
+    /// Takes the task out of the state *queued*. False: it is not there, or not there any more. Who looks at it now may leave it, so that
+    /// is waited for: neither a take nor a search misses anything because of another search.
+    fn claim(&self, position: u64, state: u64) -> bool {
         let mut pause = Pause::new();
         loop {
             match self.claim.compare_exchange(
                 of(position, QUEUED),
-                of(position, TAKEN),
+                of(position, state),
                 Ordering::AcqRel,
                 Ordering::Acquire,
-            ) {
-                Ok(_) => return true,
-                Err(found) if found == of(position, HELD) => pause.wait(),
-                Err(_) => return false,
-            }
-        }
-    }
-
-    /// False: the task is not there, or not there any more. Who looks at it now may leave it, so that is waited for: a search
-    /// misses nothing because of another.
-    fn hold(&self, position: u64) -> bool {
-        let mut pause = Pause::new();
-        loop {
-            match self.claim.compare_exchange(
-                of(position, QUEUED),
-                of(position, HELD),
-                Ordering::Acquire,
-                Ordering::Relaxed,
             ) {
                 Ok(_) => return true,
                 Err(found) if found == of(position, HELD) => pause.wait(),
@@ -106,7 +89,7 @@ impl<J: Job> Queue<J> {
             let position = *from;
             *from = self.next(position);
             let annex = self.annex(position);
-            if !annex.hold(position) {
+            if !annex.claim(position, HELD) {
                 continue;
             }
             // SAFETY: what was offered is written, and stays while the claim is held (C2).
@@ -153,7 +136,7 @@ impl<J: Job> Queue<J> {
         let annex = self.annex(position);
         // SAFETY: the slot is this thread's (Q2); others who hold it only read. A detailed job was pushed with its detail.
         let detail = annex.detail.with(|place| unsafe { (*place).assume_init() });
-        if detail.is_scoped() && !annex.take(position) {
+        if detail.is_scoped() && !annex.claim(position, TAKEN) {
             self.passed.fetch_add(1, Ordering::Release);
             return None;
         }
