@@ -1309,8 +1309,8 @@ int wp_group_release(struct wp_group *group);
 /**
  * Waits until the group has nothing to do: at some instant after the call began none of its tasks, or of the groups inside it, was
  * queued, running, or in its `end`. Nothing that was submitted to it before that runs afterwards, so what those tasks used may be
- * freed. Others may submit more meanwhile; who wants that to be the last cancels the group first. The pool counts a task
- * (`wp_stats.ran`) just after its group has let it go.
+ * freed, and the pool's figures (wp_stats) count them as ended. Others may submit more meanwhile; who wants that to be the last
+ * cancels the group first.
  *
  * Inside a callback of the pool it can't sleep. There it runs the group's own queued tasks on the calling worker, one after the
  * other, never others', and says WP_EDEADLK when none of them is left that it may run while some still run elsewhere (a task that must

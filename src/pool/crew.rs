@@ -21,6 +21,8 @@ pub(super) struct Worker {
     pub ran: AtomicU64,
     /// Of these, those with a status other than 0.
     pub failed: AtomicU64,
+    /// A task that is counted in these has yet to leave its group.
+    pub is_leaving: AtomicBool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,7 @@ impl Crew {
             thread: AtomicU64::new(0),
             ran: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            is_leaving: AtomicBool::new(false),
         });
         Ok(Crew {
             state: Mutex::new(State {
@@ -111,14 +114,20 @@ impl Crew {
 
     /// Puts a worker to sleep until it is woken, unless there is something to do: then it returns at once, with the duty that the
     /// worker had.
-    pub fn sleep<J: Job>(&self, me: u32, queue: &Queue<J>, duty: Duty, is_quiet: impl Fn() -> bool) -> Duty {
+    pub fn sleep<J: Job>(
+        &self,
+        me: u32,
+        queue: &Queue<J>,
+        duty: Duty,
+        is_quiet: impl Fn(&State) -> bool,
+    ) -> Duty {
         let mut state = self.lock();
         if !queue.fall_asleep(duty) {
             return duty;
         }
         state.asleep.push(me);
         faults::point(faults::Stage::Sleep);
-        if state.idle_waiters > 0 && is_quiet() {
+        if state.idle_waiters > 0 && is_quiet(&state) {
             state.idle_seen += 1;
             self.changed.notify_all();
         }

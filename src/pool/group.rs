@@ -27,6 +27,8 @@
 //! - G4: from the step that sets `WAITED` to the one that unsets it is a *watch*. They are counted as they begin, and as they end by who
 //!   left the group empty, later and maybe in another order. So once as many have ended as had begun when a waiter joined the last,
 //!   the group has been empty since it joined.
+//! - G5: a task is counted in the pool's figures before it leaves, and the pool is idle only when all have left. So after either wait the
+//!   figures of both agree.
 
 #![allow(unsafe_code, reason = "a group names the one above it, on which it holds a reference")]
 

@@ -10,6 +10,7 @@
 
 use super::group::{self, Group, Stop};
 use super::job::{Detail, NO_DEADLINE};
+use super::lost::InHand;
 use super::queue::Pushed;
 use super::{Error, Fate, Job, Outcome, Pool, Wait, inside};
 use crate::sync::{Ordering, this_thread};
@@ -56,14 +57,9 @@ impl<J: Job> Pool<J> {
         pushed
     }
 
-    /// A worker has this task now: it runs, or is too late. The status if it ran.
-    pub(super) fn perform_scoped(
-        &self,
-        me: u32,
-        job: &J,
-        detail: &J::Detail,
-        comes_back: bool,
-    ) -> Option<i32> {
+    /// A worker has this task now: it runs, or is too late. Says whether it ran.
+    pub(super) fn perform_scoped(&self, me: u32, job: &J, detail: &J::Detail, comes_back: bool) -> bool {
+        let hand = InHand::new(job, Some(detail));
         let is_cancelled = detail.group().is_some_and(|group| !group.begin());
         let fate = match detail.deadline() {
             _ if is_cancelled => Fate::Cancelled,
@@ -80,19 +76,24 @@ impl<J: Job> Pool<J> {
                 group.note_failure(outcome.status, detail.label());
             }
             job.end(detail, outcome);
+            hand.let_go();
             if let Some(group) = detail.group().filter(|_| outcome.status != 0) {
                 group.cancelled_by_failure().for_each(|group| self.cancel(group, Stop::Failed));
             }
             outcome
         });
-        self.leave(detail, outcome, comes_back);
-        if fate == Fate::Ran {
-            return Some(outcome.status);
+        let worker = &self.crew.workers[me as usize];
+        worker.is_leaving.store(true, Ordering::Relaxed);
+        match fate {
+            Fate::Ran => worker.note(outcome.status),
+            unrun => self.count(unrun),
         }
-        self.count(fate);
-        None
+        self.leave(detail, outcome, comes_back);
+        worker.is_leaving.store(false, Ordering::Release);
+        fate == Fate::Ran
     }
 
+    /// The task is counted already: who sees the group empty finds it in the pool's figures.
     fn leave(&self, detail: &J::Detail, outcome: Outcome, comes_back: bool) {
         let Some(group) = detail.group() else { return };
         if let Some(lane) = group.lane()
@@ -106,15 +107,17 @@ impl<J: Job> Pool<J> {
 
     /// Ends a task that was claimed out of turn, or that a shutdown discards.
     pub(super) fn end_unrun(&self, fate: Fate, job: &J, detail: Option<&J::Detail>) {
-        if let Some(detail) = detail {
-            let _ = detail.group().map(Group::begin);
-            inside::call(self.id(), detail.group(), || job.end(detail, Outcome::unrun(fate)));
-            if let Some(group) = detail.group() {
-                // SAFETY: it entered at its submit, has begun, and is done.
-                unsafe { Group::leave(group, fate, 0) };
-            }
-        }
+        let Some(detail) = detail else { return self.count(fate) };
+        let hand = InHand::new(job, Some(detail));
+        let group = detail.group();
+        let _ = group.map(Group::begin);
+        inside::call(self.id(), group, || job.end(detail, Outcome::unrun(fate)));
+        hand.let_go();
         self.count(fate);
+        if let Some(group) = group {
+            // SAFETY: it entered at its submit, has begun, and is done.
+            unsafe { Group::leave(group, fate, 0) };
+        }
     }
 
     fn count(&self, fate: Fate) {
@@ -251,9 +254,7 @@ impl<J: Job> Pool<J> {
                 None => return Err(Error::Deadlock),
             };
             self.pay_for_place();
-            if let Some(status) = self.perform_scoped(me, &job, &detail, false) {
-                self.crew.workers[me as usize].note(status);
-            }
+            self.perform_scoped(me, &job, &detail, false);
         }
         Ok(())
     }

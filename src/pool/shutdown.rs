@@ -28,7 +28,7 @@ impl<J: Job> Pool<J> {
             self.discard_queued();
         }
         if self.config.is_manual() && self.stage() != crew::Stage::Over {
-            if wait == Wait::For(0) && !self.is_quiet() {
+            if wait == Wait::For(0) && !self.is_quiet(&self.crew.lock()) {
                 return Err(Error::TimedOut);
             }
             self.step_all()?;
@@ -96,11 +96,11 @@ impl<J: Job> Pool<J> {
         while let Taken::Task(task) = self.queue.take(Taker::Discarder, &mut detail) {
             let hand = InHand::new(&task.job, detail.as_ref());
             faults::point(Stage::Discard);
+            hand.let_go();
             // Else it has left out of turn.
             if detail.is_some() || !task.job.is_detailed() {
                 self.end_unrun(Fate::Discarded, &task.job, detail.as_ref());
             }
-            hand.let_go();
             detail = None;
         }
         self.discard_lanes();
@@ -112,7 +112,7 @@ impl<J: Job> Pool<J> {
 
     /// Somebody has ended tasks.
     pub(super) fn note_quiet(&self, state: &mut State) {
-        if state.idle_waiters > 0 && self.is_quiet() {
+        if state.idle_waiters > 0 && self.is_quiet(state) {
             state.idle_seen += 1;
         }
     }
@@ -121,7 +121,7 @@ impl<J: Job> Pool<J> {
     pub fn wait_idle(&self, wait: Wait) -> Result<(), Error> {
         self.refuse_failed()?;
         self.refuse_inside()?;
-        if self.is_quiet() {
+        if self.is_quiet(&self.crew.lock()) {
             return Ok(());
         }
         if self.config.is_manual() && wait != Wait::For(0) {
@@ -133,7 +133,7 @@ impl<J: Job> Pool<J> {
         state.idle_waiters += 1;
         self.crew.idle_wanted.store(true, Ordering::Relaxed);
         let result = loop {
-            if state.idle_seen != seen_before || self.is_quiet() {
+            if state.idle_seen != seen_before || self.is_quiet(&state) {
                 break Ok(());
             }
             if let Err(failed) = self.refuse_failed() {

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::crew::{State, Worker};
 use super::{Job, Pool};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -120,12 +121,18 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// Whether nothing is queued, running or in its `end`, at the instant of the last load: what had ended before it is all that
-    /// was accepted until then.
-    pub(super) fn is_quiet(&self) -> bool {
+    /// Whether nothing is queued, running, in its `end` or leaving its group, at the instant when what was accepted is read: what had
+    /// ended before it is all that was accepted until then.
+    pub(super) fn is_quiet(&self, state: &State) -> bool {
         let ran: u64 = self.crew.workers.iter().map(|worker| worker.ran.load(Ordering::Acquire)).sum();
         let unrun = [&self.cancelled, &self.expired, &self.discarded].map(|of| of.load(Ordering::Acquire));
         let ended = ran + unrun.iter().sum::<u64>();
+        // What is counted may have yet to leave its group: on a worker, or on a thread that ends tasks out of turn. Each of these
+        // looks again afterwards, with the lock.
+        let is_leaving = |worker: &Worker| worker.is_leaving.load(Ordering::Acquire);
         ended == self.queue.accepted()
+            && state.visitors == 0
+            && self.crew.discarder.load(Ordering::Relaxed) == 0
+            && !self.crew.workers.iter().any(is_leaving)
     }
 }

@@ -66,7 +66,7 @@ impl<J: Job> Pool<J> {
     fn find_nothing(&self, me: u32, seen: Seen, duty: Duty, has_lingered: bool) -> (Duty, bool) {
         // One that looks is enough.
         if has_lingered || seen.has_looker() || !self.may_linger() {
-            return (self.crew.sleep(me, &self.queue, duty, || self.is_quiet()), false);
+            return (self.crew.sleep(me, &self.queue, duty, |state| self.is_quiet(state)), false);
         }
         match self.queue.begin_looking(seen, duty) {
             Some(looking) => {
@@ -100,24 +100,23 @@ impl<J: Job> Pool<J> {
             return true;
         }
         // Without its detail it has left out of turn: nothing is to be done.
-        let ran = detail.as_ref().and_then(|detail| self.perform_detailed(me, job, detail));
+        let ran = detail.as_ref().is_some_and(|detail| self.perform_detailed(me, job, detail));
         *detail = None;
-        ran.map(|status| worker.note(status)).is_some()
+        ran
     }
 
     /// Not inlined, so that a plain task's way stays short.
     #[inline(never)]
-    fn perform_detailed(&self, me: u32, job: &J, detail: &J::Detail) -> Option<i32> {
+    fn perform_detailed(&self, me: u32, job: &J, detail: &J::Detail) -> bool {
+        if detail.is_scoped() {
+            return self.perform_scoped(me, job, detail, true);
+        }
         let hand = InHand::new(job, Some(detail));
-        let ran = if detail.is_scoped() {
-            self.perform_scoped(me, job, detail, true)
-        } else {
-            let outcome = self.run(me, job, detail);
-            job.end(detail, outcome);
-            Some(outcome.status)
-        };
+        let outcome = self.run(me, job, detail);
+        job.end(detail, outcome);
         hand.let_go();
-        ran
+        self.crew.workers[me as usize].note(outcome.status);
+        true
     }
 
     pub(super) fn run(&self, me: u32, job: &J, detail: &J::Detail) -> Outcome {

@@ -31,7 +31,7 @@ static void what_works_works()
     CHECK_EQ(3, record->status);
     CHECK(!group->try_wait(1h));
     CHECK_EQ(1u, group->status().failed);
-    pool->wait_idle(); // the pool counts a task just after its group has let it go
+    pool->wait_idle(); // the pool counts a task a moment after its future is ready
     CHECK_EQ(2u, pool->stats().ran);
 }
 

@@ -93,7 +93,7 @@ fn make(crew: &Crew) -> Handle {
     make_in(crew, &Memory::new(), None, None)
 }
 
-/// G1, C1: a task that is queued when its group is cancelled runs, or is cancelled, and no start is behind the cancel; after the wait
+/// G1, G5, C1: a task that is queued when its group is cancelled runs, or is cancelled, and no start is behind the cancel; after the wait
 /// nothing touches it.
 #[test]
 fn cancel_racing_the_start_of_a_task() {
@@ -104,6 +104,8 @@ fn cancel_racing_the_start_of_a_task() {
         crew.pool.cancel(group.get(), Stop::Cancelled);
         assert_eq!(crew.pool.wait_group(group.get(), Wait::Forever), Ok(()));
         assert_eq!(crew.records[0].ended(), 1);
+        let figures = crew.pool.glance();
+        assert_eq!(figures.ran + figures.cancelled, 1);
         crew.records[0].free();
         crew.shutdown(Mode::Drain);
         crew.check(&[(0, submitted)]);
@@ -111,7 +113,7 @@ fn cancel_racing_the_start_of_a_task() {
     });
 }
 
-/// C1, C2: the same from two sides at once, and a worker in between.
+/// C1, C2, G5: the same from two sides at once, and a worker in between.
 #[test]
 fn two_cancels_and_a_worker_end_a_task_once() {
     explore(|| {
@@ -123,6 +125,9 @@ fn two_cancels_and_a_worker_end_a_task_once() {
         let other = crew.clone();
         let worker = spawn(move || other.work_off());
         crew.pool.cancel(group.get(), Stop::Cancelled);
+        assert_eq!(crew.pool.wait_group(group.get(), Wait::Forever), Ok(()));
+        let figures = crew.pool.glance();
+        assert_eq!(figures.ran + figures.cancelled, 1);
         second.join().unwrap();
         worker.join().unwrap();
         crew.shutdown(Mode::Drain);
@@ -131,7 +136,7 @@ fn two_cancels_and_a_worker_end_a_task_once() {
     });
 }
 
-/// G2: a wait for the group ends, and only after the last task's end.
+/// G2, G5: a wait for the group ends, and only after the last task's end, when the pool has counted it.
 #[test]
 fn wait_racing_the_end_of_the_last_task() {
     explore(|| {
@@ -140,7 +145,26 @@ fn wait_racing_the_end_of_the_last_task() {
         let submitted = crew.submit_with(0, Action::Nothing, group.detail(), Wait::Never);
         assert_eq!(crew.pool.wait_group(group.get(), Wait::Forever), Ok(()));
         assert!(crew.records[0].ran());
+        assert_eq!(crew.pool.glance().ran, 1);
         crew.records[0].free();
+        crew.shutdown(Mode::Drain);
+        crew.check(&[(0, submitted)]);
+        group.release();
+    });
+}
+
+/// G5: the pool is idle only once its tasks have left their groups, whoever ended them.
+#[test]
+fn idle_racing_a_task_that_leaves_its_group() {
+    explore(|| {
+        let crew = crew(1, 2, 1);
+        let group = make(&crew);
+        let submitted = crew.submit_with(0, Action::Nothing, group.detail(), Wait::Never);
+        let other = crew.clone();
+        let canceller = spawn(move || other.pool.cancel(group.get(), Stop::Cancelled));
+        assert_eq!(crew.pool.wait_idle(Wait::Forever), Ok(()));
+        assert!(group.get().is_empty());
+        canceller.join().unwrap();
         crew.shutdown(Mode::Drain);
         crew.check(&[(0, submitted)]);
         group.release();

@@ -29,7 +29,7 @@ type Stats struct {
 	Waiting  uint64
 }
 
-// Stats tells the pool's figures now.
+// Stats tells the pool's figures now. A task counts as running until its end was told: so a moment after its Wait it may do so still.
 func (p *Pool) Stats() Stats {
 	var s C.wp_stats
 	s.struct_size = C.sizeof_wp_stats

@@ -27,9 +27,7 @@ func TestCancelReachesAQueuedTask(t *testing.T) {
 	err = task.Wait(soon(t))
 	wants(t, "the task", err, ErrTaskCancelled)
 	wants(t, "the task", err, context.Canceled)
-	if s := p.Stats(); s.Cancelled != 1 || s.Queued != 1 {
-		t.Errorf("the pool does not know: %+v", s)
-	}
+	until(t, "the pool knows", func() bool { s := p.Stats(); return s.Cancelled == 1 && s.Queued == 1 })
 	release()
 	wants(t, "its sibling", sibling.Wait(soon(t)), nil)
 	_, err = p.SubmitContext(ctx, func(context.Context) error { return nil })
@@ -56,9 +54,7 @@ func TestDeadlineReachesAQueuedTask(t *testing.T) {
 		wants(t, "the task", err, ErrTaskExpired)
 		wants(t, "the task", err, context.DeadlineExceeded)
 	}
-	if s := p.Stats(); s.Expired != many || s.Running != 1 {
-		t.Errorf("the pool does not know: %+v", s)
-	}
+	until(t, "the pool knows", func() bool { s := p.Stats(); return s.Expired == many && s.Running == 1 })
 }
 
 func TestCancelAndDeadlineReachARunningTask(t *testing.T) {
