@@ -24,8 +24,7 @@
  * the timer), on_thread_start and on_thread_stop (on their worker), a `notify`, and all of a manual pool (on the thread that runs it):
  *
  *                                       room       queue full     pool closed
- *     wp_try_submit()                   WP_OK      WP_EFULL       WP_ECLOSED
- *     a submit with a timeout of 0      WP_OK      WP_ETIMEDOUT   WP_ECLOSED
+ *     wp_try_submit(), a timeout of 0   WP_OK      WP_EFULL       WP_ECLOSED
  *     wp_submit(), longer timeouts      WP_OK      WP_EDEADLK     WP_ECLOSED
  *     wp_wait_idle(), wp_shutdown(), wp_shutdown_for(), wp_destroy(), wp_run(): WP_EDEADLK, whatever the timeout
  *     wp_group_wait() for a group of the task that the callback belongs to, or one above that: WP_EDEADLK, whatever the timeout
@@ -36,7 +35,7 @@
  *     wp_results_next(), wp_results_drain(): as everywhere; with a timeout they wait, and it may be for this very task
  *     wp_results_release(), also of the last reference, and the other calls on results: as everywhere
  *     wp_forget_room(), if it would have to wait: WP_EDEADLK
- *     wp_when_room(), wp_room_fd(), wp_stats_get(), wp_now(), wp_deadline_after(), wp_pool_executor(), wp_clock_advance(), wp_create(), calls on other pools:
+ *     wp_when_room(), wp_room_fd(), wp_stats_get(), wp_is_inside(), wp_now(), wp_deadline_after(), wp_pool_executor(), wp_clock_advance(), wp_create(), calls on other pools:
  *     as everywhere
  *
  * The `end` of a discarded task and `on_thread_stop` find the pool closed. Callbacks of two pools that wait for each
@@ -128,14 +127,14 @@
 #define WP_ETHREAD -3
 
 /**
- * The queue is full, and wp_try_submit() does not wait. Nothing was accepted: try again later, or use wp_submit(). No
- * other call returns this: the submits with a timeout say WP_ETIMEDOUT, also when that is 0.
+ * The queue is full, and the call does not wait: wp_try_submit(), or any submit with a timeout of 0. Nothing was accepted: try again
+ * later, wait in the call, or ask for a word (wp_when_room(), wp_room_fd()).
  */
 #define WP_EFULL -4
 
 /**
- * The time is up; with a timeout of 0 that is at once. A submit accepted nothing; a wait or a shutdown may simply be
- * called again.
+ * The time is up; of a wait or a shutdown with a timeout of 0 that is at once, and they may simply be called again. A submit accepted
+ * nothing though it waited.
  */
 #define WP_ETIMEDOUT -5
 
@@ -1074,8 +1073,8 @@ WP_API WP_MUST_USE int wp_try_submit(struct wp_pool *pool, wp_run_fn run, void *
  * times out while there is room. Each call begins at the end of the line: who cuts one long wait into several short
  * ones loses the place each time, and each of them counts in `wp_stats.waits` and `wp_stats.refused`.
  *
- * Returns as wp_submit(), and WP_ETIMEDOUT when there was no room in time. With a timeout of 0 that is at once, also
- * inside a callback (never WP_EDEADLK, and never WP_EFULL, which only wp_try_submit() returns).
+ * Returns as wp_submit(), and WP_ETIMEDOUT when there was no room in time. With a timeout of 0 it is wp_try_submit(): WP_EFULL at
+ * once, and never WP_ETIMEDOUT or WP_EDEADLK.
  * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
  * Allocates nothing. Since 0.1.
  */
@@ -1090,8 +1089,8 @@ int wp_submit_for(struct wp_pool *pool,
  * Hands a full task to the pool: one that returns a status, can ask its context, and has an `end` callback that learns
  * its fate. Waits for room like wp_submit_for().
  *
- * `task` is copied. `timeout_ns`: nanoseconds; 0 does not wait (WP_ETIMEDOUT when the queue is full, not WP_EFULL),
- * WP_FOREVER waits without limit.
+ * `task` is copied. `timeout_ns`: nanoseconds; 0 does not wait (WP_EFULL when the queue is full), WP_FOREVER waits
+ * without limit.
  *
  * If the task names results, it has its place there before it is accepted. While they are full the answer is WP_ERESULTS at once;
  * if they were made with WP_RESULTS_WAIT, the call waits for a place, within the same timeout (0: WP_ERESULTS at once).
@@ -1122,7 +1121,7 @@ int wp_submit_task(struct wp_pool *pool,
  * untouched and still the caller's.
  *
  * Returns WP_OK: all are accepted (also when `count` is 0). Otherwise why the task behind those was refused, as wp_submit_task()
- * would say it: WP_ETIMEDOUT, WP_ECANCELLED, WP_ERESULTS, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
+ * would say it: WP_EFULL, WP_ETIMEDOUT, WP_ECANCELLED, WP_ERESULTS, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
  * is NULL, `tasks` is NULL and `count` is not 0, an element has no `run`, another `struct_size` or a group of another pool, or the array can't be that
  * large; WP_ENOTSUP: as for wp_submit_task(), for any element.
  * Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full. Allocates nothing.
@@ -1149,6 +1148,17 @@ WP_API
 WP_MUST_USE
 int wp_wait_idle(struct wp_pool *pool,
                  uint64_t timeout_ns);
+
+/**
+ * Whether the calling thread is inside a callback of this pool: there, a call that would wait for the pool says WP_EDEADLK (the table at
+ * the top of this file). For code that waits by means of its own, a condition variable say, and must refuse to do so there.
+ *
+ * Returns 1: it is; 0: it is not, `pool` is NULL, or this is a forked child.
+ * Thread safety: any thread, at any time before wp_destroy(). Blocks: never. Since 0.1.
+ */
+WP_API
+WP_MUST_USE
+int wp_is_inside(const struct wp_pool *pool);
 
 /**
  * Closes the pool, runs everything that it had accepted, and stops its threads. After WP_OK no task runs or ever will,
@@ -1573,7 +1583,7 @@ int wp_forget_room(struct wp_pool *pool,
  * refused. Then a loop is woken once for each time that the queue was full, and may find that others have filled it again.
  *
  * It belongs to the pool, and is closed by wp_destroy(): only wait for it; never read, write or close it. Who waits for edges
- * (EPOLLET) must submit until WP_EFULL (of the submits with a timeout of 0: WP_ETIMEDOUT) before the next wait.
+ * (EPOLLET) must submit until WP_EFULL before the next wait.
  *
  * Returns the descriptor, 0 or more, always the same; or a negative code: WP_EINVAL: `pool` is NULL; WP_ENOMEM: the system has no
  * descriptor left, or no memory for it; WP_ENOTSUP: this system has none of that kind (only Linux's eventfd is used); WP_EFORKED;

@@ -95,7 +95,7 @@ static bool submit(wp_pool *pool, wp_results *results, uint32_t request)
     task.arg = &answers[request];
     task.results = results;
     int code = wp_submit_task(pool, &task, 0);
-    if (code == WP_ETIMEDOUT) return false;
+    if (code == WP_EFULL) return false;
     check("wp_submit_task", code);
     accepted++;
     return true;

@@ -63,7 +63,7 @@ static int refuse(void *self, const wp_task *task, uint64_t timeout_ns)
     (void)task;
     (void)timeout_ns;
     ++*(int *)self;
-    return WP_ETIMEDOUT;
+    return WP_EFULL;
 }
 
 int main(void)

@@ -376,7 +376,7 @@ class Pool(concurrent.futures.Executor):
             if results is not None:
                 results._futures[key] = future
             code = _quick.wp_submit_batch(self._handle, asked, 1, _TASK_SIZE, 0, accepted)
-            if code in (ETIMEDOUT, ERESULTS) and timeout != 0:
+            if code in (EFULL, ERESULTS) and timeout != 0:
                 code = _wait(lambda ns: _lib.wp_submit_batch(self._handle, asked, 1, _TASK_SIZE, ns, accepted), timeout)
             _check(code)
         finally:

@@ -83,7 +83,7 @@ private:
     bool on_its_way() noexcept
     {
         int code = wp_submit_task(pool_, &task_, 0);
-        if (code == WP_ETIMEDOUT) {
+        if (code == WP_EFULL) {
             room_.notify = try_again;
             room_.arg = this;
             code = wp_when_room(pool_, &room_);

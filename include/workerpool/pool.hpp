@@ -131,8 +131,7 @@ public:
     template <class R>
     result<future<R>> try_submit(task<R> &work, const task_options &options = {}) noexcept
     {
-        auto accepted = hand_over(work, options, 0);
-        return accepted.error() == errc::timed_out ? errc::full : std::move(accepted);
+        return hand_over(work, options, 0);
     }
     template <class Rep, class Period, class R>
     result<future<R>> submit_for(const std::chrono::duration<Rep, Period> &timeout, task<R> &work,
@@ -153,8 +152,7 @@ public:
     template <class F, class = detail::enable_callable<F>>
     [[nodiscard]] std::error_code try_post(F &&callable, const task_options &options = {})
     {
-        const int code = hand_over_alone(std::forward<F>(callable), options, 0);
-        return detail::as_error_code(code == WP_ETIMEDOUT ? WP_EFULL : code);
+        return detail::as_error_code(hand_over_alone(std::forward<F>(callable), options, 0));
     }
     template <class Rep, class Period, class F, class = detail::enable_callable<F>>
     [[nodiscard]] std::error_code post_for(const std::chrono::duration<Rep, Period> &timeout, F &&callable,

@@ -23,6 +23,19 @@ pub unsafe extern "C" fn wp_wait_idle(pool: *mut wp_pool, timeout_ns: u64) -> c_
     unsafe { on_pool(pool, |pool| code(pool.core.wait_idle(Wait::for_ns(timeout_ns)))) }
 }
 
+/// Whether the calling thread is inside a callback of this pool: there, a call that would wait for the pool says WP_EDEADLK (the table at
+/// the top of this file). For code that waits by means of its own, a condition variable say, and must refuse to do so there.
+///
+/// Returns 1: it is; 0: it is not, `pool` is NULL, or this is a forked child.
+/// Thread safety: any thread, at any time before wp_destroy(). Blocks: never. Since 0.1.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wp_is_inside(pool: *const wp_pool) -> c_int {
+    // SAFETY: NULL or valid, as documented.
+    let pool = unsafe { pool.as_ref() }.filter(|pool| pool.family.is_ours());
+    c_int::from(pool.is_some_and(|pool| pool.core.is_inside()))
+}
+
 /// Closes the pool, runs everything that it had accepted, and stops its threads. After WP_OK no task runs or ever will,
 /// no callback of the pool either, its threads are gone, and everything that they used may be freed. The same as
 /// wp_shutdown_for(pool, WP_SHUTDOWN_DRAIN, WP_FOREVER, NULL).

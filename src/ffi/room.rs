@@ -163,7 +163,7 @@ pub unsafe extern "C" fn wp_forget_room(
 /// refused. Then a loop is woken once for each time that the queue was full, and may find that others have filled it again.
 ///
 /// It belongs to the pool, and is closed by wp_destroy(): only wait for it; never read, write or close it. Who waits for edges
-/// (EPOLLET) must submit until WP_EFULL (of the submits with a timeout of 0: WP_ETIMEDOUT) before the next wait.
+/// (EPOLLET) must submit until WP_EFULL before the next wait.
 ///
 /// Returns the descriptor, 0 or more, always the same; or a negative code: WP_EINVAL: `pool` is NULL; WP_ENOMEM: the system has no
 /// descriptor left, or no memory for it; WP_ENOTSUP: this system has none of that kind (only Linux's eventfd is used); WP_EFORKED;

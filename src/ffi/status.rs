@@ -13,11 +13,11 @@ pub const WP_ENOMEM: c_int = -2;
 /// The system would not start a thread. Everything that was begun has been undone; use fewer workers, a smaller
 /// stack, or raise the process's limit on threads.
 pub const WP_ETHREAD: c_int = -3;
-/// The queue is full, and wp_try_submit() does not wait. Nothing was accepted: try again later, or use wp_submit(). No
-/// other call returns this: the submits with a timeout say WP_ETIMEDOUT, also when that is 0.
+/// The queue is full, and the call does not wait: wp_try_submit(), or any submit with a timeout of 0. Nothing was accepted: try again
+/// later, wait in the call, or ask for a word (wp_when_room(), wp_room_fd()).
 pub const WP_EFULL: c_int = -4;
-/// The time is up; with a timeout of 0 that is at once. A submit accepted nothing; a wait or a shutdown may simply be
-/// called again.
+/// The time is up; of a wait or a shutdown with a timeout of 0 that is at once, and they may simply be called again. A submit accepted
+/// nothing though it waited.
 pub const WP_ETIMEDOUT: c_int = -5;
 /// The pool has been shut down (or is being shut down): it accepts nothing any more. A submit says this before all that
 /// the queue might say, also inside a callback. Of results: they were closed; a reader is told so when nothing more will

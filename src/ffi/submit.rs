@@ -107,8 +107,8 @@ pub unsafe extern "C" fn wp_try_submit(pool: *mut wp_pool, run: wp_run_fn, arg: 
 /// times out while there is room. Each call begins at the end of the line: who cuts one long wait into several short
 /// ones loses the place each time, and each of them counts in `wp_stats.waits` and `wp_stats.refused`.
 ///
-/// Returns as wp_submit(), and WP_ETIMEDOUT when there was no room in time. With a timeout of 0 that is at once, also
-/// inside a callback (never WP_EDEADLK, and never WP_EFULL, which only wp_try_submit() returns).
+/// Returns as wp_submit(), and WP_ETIMEDOUT when there was no room in time. With a timeout of 0 it is wp_try_submit(): WP_EFULL at
+/// once, and never WP_ETIMEDOUT or WP_EDEADLK.
 /// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
 /// Allocates nothing. Since 0.1.
 #[must_use]
@@ -137,8 +137,8 @@ unsafe fn submit_plain(pool: *mut wp_pool, run: wp_run_fn, arg: *mut c_void, wai
 /// Hands a full task to the pool: one that returns a status, can ask its context, and has an `end` callback that learns
 /// its fate. Waits for room like wp_submit_for().
 ///
-/// `task` is copied. `timeout_ns`: nanoseconds; 0 does not wait (WP_ETIMEDOUT when the queue is full, not WP_EFULL),
-/// WP_FOREVER waits without limit.
+/// `task` is copied. `timeout_ns`: nanoseconds; 0 does not wait (WP_EFULL when the queue is full), WP_FOREVER waits
+/// without limit.
 ///
 /// If the task names results, it has its place there before it is accepted. While they are full the answer is WP_ERESULTS at once;
 /// if they were made with WP_RESULTS_WAIT, the call waits for a place, within the same timeout (0: WP_ERESULTS at once).
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn wp_submit_task(pool: *mut wp_pool, task: *const wp_task
 /// untouched and still the caller's.
 ///
 /// Returns WP_OK: all are accepted (also when `count` is 0). Otherwise why the task behind those was refused, as wp_submit_task()
-/// would say it: WP_ETIMEDOUT, WP_ECANCELLED, WP_ERESULTS, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
+/// would say it: WP_EFULL, WP_ETIMEDOUT, WP_ECANCELLED, WP_ERESULTS, WP_ECLOSED, WP_EDEADLK, WP_EFORKED, WP_EPANIC; or, before anything was accepted, WP_EINVAL: `pool`
 /// is NULL, `tasks` is NULL and `count` is not 0, an element has no `run`, another `struct_size` or a group of another pool, or the array can't be that
 /// large; WP_ENOTSUP: as for wp_submit_task(), for any element.
 /// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full. Allocates nothing.

@@ -158,7 +158,7 @@ impl<J: Job> Pool<J> {
         };
         refusal()?;
         match (wait, results.when_full()) {
-            (Wait::Never | Wait::For(0), _) | (_, WhenFull::Refuse) => Err(Error::ResultsFull),
+            (Wait::Never, _) | (_, WhenFull::Refuse) => Err(Error::ResultsFull),
             // The tasks of a manual pool free no place here, and nobody sleeps in it.
             _ if self.config.is_manual() || self.is_inside() => Err(Error::Deadlock),
             _ => {

@@ -267,7 +267,7 @@ impl<R: Copy + Send> Results<R> {
                 return Err(Error::Closed);
             }
             let left = match wait {
-                Wait::Never | Wait::For(0) => return Err(Error::TimedOut),
+                Wait::Never => return Err(Error::TimedOut),
                 _ => deadline.get_or_insert_with(|| wait.begin()).left(),
             };
             if left.is_some_and(|left| left.is_zero()) {

@@ -219,7 +219,7 @@ impl<J: Job> Pool<J> {
             return Ok(());
         }
         self.refuse_failed()?;
-        if wait == Wait::For(0) {
+        if wait == Wait::Never {
             return Err(Error::TimedOut);
         }
         if self.refuse_inside().is_err() {

@@ -28,7 +28,7 @@ impl<J: Job> Pool<J> {
             self.discard_queued();
         }
         if self.config.is_manual() && self.stage() != crew::Stage::Over {
-            if wait == Wait::For(0) && !self.is_quiet(&self.crew.lock()) {
+            if wait == Wait::Never && !self.is_quiet(&self.crew.lock()) {
                 return Err(Error::TimedOut);
             }
             self.step_all()?;
@@ -124,7 +124,7 @@ impl<J: Job> Pool<J> {
         if self.is_quiet(&self.crew.lock()) {
             return Ok(());
         }
-        if self.config.is_manual() && wait != Wait::For(0) {
+        if self.config.is_manual() && wait != Wait::Never {
             self.step_all()?;
         }
         let deadline = wait.begin();
@@ -164,7 +164,7 @@ impl<J: Job> Pool<J> {
     }
 
     /// Whether the calling thread is inside a callback of this pool.
-    pub(super) fn is_inside(&self) -> bool {
+    pub fn is_inside(&self) -> bool {
         self.crew.has_inside(this_thread())
             || inside::is_inside(self.id())
             || self.notify.has_inside(this_thread())

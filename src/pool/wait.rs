@@ -9,9 +9,9 @@ use crate::sys::clock;
 /// The patience of one call (law L10), as the caller gave it. The clock is not read before there is a need to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// Not at all; a submit says so with `Full`.
+    /// Not at all; a submit then says `Full`, and never `TimedOut`.
     Never,
-    /// For so many nanoseconds.
+    /// For so many nanoseconds; 0 is what is left of more.
     For(u64),
     Forever,
 }
@@ -23,7 +23,11 @@ pub struct Deadline(Option<u64>);
 impl Wait {
     /// A relative timeout; the largest number is forever.
     pub fn for_ns(timeout: u64) -> Wait {
-        if timeout == u64::MAX { Wait::Forever } else { Wait::For(timeout) }
+        match timeout {
+            0 => Wait::Never,
+            u64::MAX => Wait::Forever,
+            _ => Wait::For(timeout),
+        }
     }
 
     /// Starts the wait. What reaches past the clock's end is forever.

@@ -168,6 +168,7 @@ static void null_and_unknown_arguments_are_refused(void) {
     ROW(WP_EINVAL, wp_submit_batch(NULL, NULL, 1, sizeof task, WP_FOREVER, NULL));
     ROW(WP_EINVAL, submit_refused_batch(NULL, 0));
     ROW(WP_EINVAL, submit_refused_batch(NULL, WP_FOREVER));
+    ROW(0, wp_is_inside(NULL));
     ROW(WP_EINVAL, wp_wait_idle(NULL, 0));
     ROW(WP_EINVAL, wp_wait_idle(NULL, WP_FOREVER));
     ROW(WP_EINVAL, wp_shutdown(NULL));
@@ -269,11 +270,11 @@ static void submits_to_a_full_queue(void) {
     check_fill(pool, 2);
     ROW(1, check_stats(pool).refused);
     ROW(WP_EFULL, wp_try_submit(pool, must_not_run, NULL));
-    ROW(WP_ETIMEDOUT, wp_submit_for(pool, must_not_run, NULL, 0));
+    ROW(WP_EFULL, wp_submit_for(pool, must_not_run, NULL, 0));
     ROW(WP_ETIMEDOUT, wp_submit_for(pool, must_not_run, NULL, NS_PER_MS));
-    ROW(WP_ETIMEDOUT, submit_full_task(pool, 0));
+    ROW(WP_EFULL, submit_full_task(pool, 0));
     ROW(WP_ETIMEDOUT, submit_full_task(pool, NS_PER_MS));
-    ROW(WP_ETIMEDOUT, submit_refused_batch(pool, 0));
+    ROW(WP_EFULL, submit_refused_batch(pool, 0));
     ROW(WP_ETIMEDOUT, submit_refused_batch(pool, NS_PER_MS));
     ROW(8, check_stats(pool).refused); /* A batch counts once, whatever it had. */
     ROW(3, check_stats(pool).waits);

@@ -259,7 +259,7 @@ static void without_waiting_a_batch_accepts_what_there_is_room_for(void) {
                     CHECK_EQ(WP_OK, wp_try_submit(pool, check_nothing, NULL));
                 }
                 items_init(items, tasks, count, NULL);
-                CHECK_EQ(WP_ETIMEDOUT, wp_submit_batch(pool, tasks, count, sizeof *tasks, 0, is_told ? &accepted : NULL));
+                CHECK_EQ(WP_EFULL, wp_submit_batch(pool, tasks, count, sizeof *tasks, 0, is_told ? &accepted : NULL));
                 CHECK_EQ(is_told ? room : UNTOLD, accepted);
                 wp_stats stats = check_stats(pool);
                 CHECK_EQ(1 + capacities[c], stats.accepted);
@@ -606,7 +606,7 @@ static void *submit_all(void *arg) {
             break;
         }
         if (code != WP_OK) {
-            CHECK_EQ(WP_ETIMEDOUT, code);
+            CHECK_EQ(timeout ? WP_ETIMEDOUT : WP_EFULL, code);
             CHECK(timeout != WP_FOREVER);
             me->refused++;
             sched_yield();

@@ -52,7 +52,7 @@ static void a_manual_pool_is_an_executor(void) {
     ROW(WP_OK, wp_create(&options, &pool));
     wp_executor executor = executor_of(pool);
     ROW(WP_OK, hand_over(&executor, &counter, count, 0));
-    ROW(WP_ETIMEDOUT, hand_over(&executor, &counter, count, 0));
+    ROW(WP_EFULL, hand_over(&executor, &counter, count, 0));
     ROW(0, atomic_load(&counter));
     ROW(WP_OK, wp_run(pool, 1, NULL));
     ROW(1, atomic_load(&counter));
@@ -64,7 +64,7 @@ static int mock_submit(void *self, const wp_task *task, uint64_t timeout_ns) {
     (void)timeout_ns;
     unsigned *asked = self;
     if ((*asked)++ % 2 == 1) {
-        return WP_ETIMEDOUT;
+        return WP_EFULL;
     }
     task->run(NULL, task->arg);
     return WP_OK;
@@ -77,7 +77,7 @@ static void so_is_a_mock(void) {
     mock.self = &asked;
     mock.submit_task = mock_submit;
     ROW(WP_OK, hand_over(&mock, &counter, count, 0));
-    ROW(WP_ETIMEDOUT, hand_over(&mock, &counter, count, 0));
+    ROW(WP_EFULL, hand_over(&mock, &counter, count, 0));
     ROW(WP_OK, hand_over(&mock, &counter, count, 0));
     ROW(2, atomic_load(&counter));
 }

@@ -26,6 +26,7 @@ static void the_child_of_a_fork(wp_pool *pool, const struct fates *fates) {
     CHECK_EQ(0, accepted);
     CHECK_EQ(WP_EFORKED, wp_submit_batch(pool, &task, 1, sizeof task, 0, NULL));
     CHECK_EQ(WP_EFORKED, wp_submit_batch(pool, NULL, 0, sizeof task, 0, NULL));
+    CHECK_EQ(0, wp_is_inside(pool));
     CHECK_EQ(WP_EFORKED, wp_wait_idle(pool, 0));
     CHECK_EQ(WP_EFORKED, wp_wait_idle(pool, WP_FOREVER));
     CHECK_EQ(WP_EFORKED, wp_shutdown(pool));

@@ -108,7 +108,7 @@ static void scope_free(struct scope *scope) {
 }
 
 static bool is_refusal(int code) {
-    return code == WP_ETIMEDOUT || code == WP_EDEADLK || code == WP_ERESULTS || code == WP_ECANCELLED || code == WP_ECLOSED;
+    return code == WP_EFULL || code == WP_ETIMEDOUT || code == WP_EDEADLK || code == WP_ERESULTS || code == WP_ECANCELLED || code == WP_ECLOSED;
 }
 
 /* Submits up to `count` tasks to a group, and says what the submit did. */

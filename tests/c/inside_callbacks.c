@@ -51,6 +51,7 @@ static void waits_would_deadlock(wp_pool *pool) {
     wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
     memset((unsigned char *)&report + 8, CANARY, sizeof report - 8);
     uint32_t closed = check_stats(pool).closed;
+    ROW(1, wp_is_inside(pool));
     ROW(WP_EDEADLK, wp_wait_idle(pool, 0));
     ROW(WP_EDEADLK, wp_wait_idle(pool, NS_PER_S));
     ROW(WP_EDEADLK, wp_wait_idle(pool, WP_FOREVER));
@@ -87,15 +88,15 @@ static void calls_inside_with_room(struct inside *inside) {
 static void submits_inside_when_full(wp_pool *pool) {
     wp_stats before = check_stats(pool);
     ROW(WP_EFULL, wp_try_submit(pool, must_not_run, NULL));
-    ROW(WP_ETIMEDOUT, wp_submit_for(pool, must_not_run, NULL, 0));
-    ROW(WP_ETIMEDOUT, submit_full_task(pool, 0));
+    ROW(WP_EFULL, wp_submit_for(pool, must_not_run, NULL, 0));
+    ROW(WP_EFULL, submit_full_task(pool, 0));
     ROW(WP_EDEADLK, wp_submit(pool, must_not_run, NULL));
     ROW(WP_EDEADLK, wp_submit_for(pool, must_not_run, NULL, 1));
     ROW(WP_EDEADLK, wp_submit_for(pool, must_not_run, NULL, NS_PER_S));
     ROW(WP_EDEADLK, wp_submit_for(pool, must_not_run, NULL, WP_FOREVER));
     ROW(WP_EDEADLK, submit_full_task(pool, NS_PER_S));
     ROW(WP_EDEADLK, submit_full_task(pool, WP_FOREVER));
-    ROW(WP_ETIMEDOUT, submit_refused_batch(pool, 0));
+    ROW(WP_EFULL, submit_refused_batch(pool, 0));
     ROW(WP_EDEADLK, submit_refused_batch(pool, 1));
     ROW(WP_EDEADLK, submit_refused_batch(pool, WP_FOREVER));
     ROW(WP_OK, wp_submit_batch(pool, NULL, 0, sizeof(wp_task), WP_FOREVER, NULL));
@@ -118,7 +119,7 @@ static void a_batch_inside_that_fills_the_queue(struct inside *inside) {
     wp_task batch[] = {first, rest, rest};
     size_t accepted = 12345;
     uint64_t refused = check_stats(inside->pool).refused;
-    ROW(timeout == 0 ? WP_ETIMEDOUT : WP_EDEADLK, wp_submit_batch(inside->pool, batch, 3, sizeof *batch, timeout, &accepted));
+    ROW(timeout == 0 ? WP_EFULL : WP_EDEADLK, wp_submit_batch(inside->pool, batch, 3, sizeof *batch, timeout, &accepted));
     ROW(1, accepted);
     ROW(refused + 1, check_stats(inside->pool).refused);
 }
@@ -267,6 +268,7 @@ static void calls_inside_an_end_of_a_cancelling_shutdown(void) {
     ROW(2, atomic_load(&inside.calls));
     ROW(true, report.queued == 0 && report.running == 1 && report.discarded == 3);
     /* Outside again: this thread waits as any other. */
+    ROW(0, wp_is_inside(inside.pool));
     ROW(WP_ETIMEDOUT, wp_wait_idle(inside.pool, 0));
     check_post(&inside.gate.open);
     ROW(WP_OK, wp_wait_idle(inside.pool, WP_FOREVER));

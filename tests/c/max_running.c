@@ -134,7 +134,7 @@ static void waiting_tasks_hold_places_and_a_cancel_frees_them_at_once(void) {
     wp_stats stats = check_sum(pool);
     CHECK(stats.queued == 6 && stats.passed_over == 0 && stats.exact);
     CHECK_EQ(WP_EFULL, wp_try_submit(pool, must_not_run, NULL));
-    CHECK_EQ(WP_ETIMEDOUT, submit_refused_to(pool, serial, 0));
+    CHECK_EQ(WP_EFULL, submit_refused_to(pool, serial, 0));
     CHECK_EQ(WP_OK, wp_group_cancel(below));
     check_mark(&marks[1], WP_FATE_CANCELLED);
     check_mark(&marks[3], WP_FATE_CANCELLED);
@@ -372,7 +372,7 @@ static void *submit_until_closed(void *arg) {
         if (code == WP_ECLOSED) {
             break;
         }
-        CHECK(code == WP_OK || code == WP_ETIMEDOUT);
+        CHECK(code == WP_OK || code == WP_EFULL);
         me->accepted += code == WP_OK;
     }
     return NULL;

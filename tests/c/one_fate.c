@@ -119,19 +119,20 @@ static void *produce(void *arg) {
             code = wp_submit_task(pool, &task, timeout);
         } else if (timeout == WP_FOREVER) {
             code = wp_submit(pool, plain, record);
-        } else if (dice >> 59 & 1) {
+        } else if (timeout == 0 && dice >> 59 & 1) {
             code = wp_try_submit(pool, plain, record);
-            CHECK(code != WP_ETIMEDOUT);
         } else {
             code = wp_submit_for(pool, plain, record, timeout);
-            CHECK(code != WP_EFULL);
         }
         me->verdict[i] = code == WP_OK ? ACCEPTED : REFUSED;
         switch (code) {
         case WP_OK: me->accepted++; break;
         case WP_EFULL:
+            CHECK_EQ(0, timeout);
+            me->refused_for_room++;
+            break;
         case WP_ETIMEDOUT:
-            CHECK(timeout != WP_FOREVER);
+            CHECK(timeout != 0 && timeout != WP_FOREVER);
             me->refused_for_room++;
             break;
         default: CHECK_EQ(WP_ECLOSED, code); me->closed++;

@@ -31,7 +31,7 @@ static void *submit_until_closed(void *arg) {
             atomic_fetch_add(&race->refused, 1);
             return NULL;
         } else {
-            CHECK_EQ(WP_ETIMEDOUT, code);
+            CHECK_EQ(WP_EFULL, code);
         }
     }
 }

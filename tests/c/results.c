@@ -287,9 +287,10 @@ static void a_refusal_gives_the_place_back(void) {
         gate_shut(&gate, pool, 1);
         check_fill(pool, 4);
         for (size_t i = 0; i < 2; i++) {
+            int refusal = i == 0 ? WP_EFULL : WP_ETIMEDOUT;
             for (int many = 0; many < 4; many++) {
-                ROW(WP_ETIMEDOUT, submit_refused(pool, results, timeouts[i]));
-                ROW(WP_ETIMEDOUT, submit_refused_pair(pool, results, timeouts[i]));
+                ROW(refusal, submit_refused(pool, results, timeouts[i]));
+                ROW(refusal, submit_refused_pair(pool, results, timeouts[i]));
             }
         }
         check_post(&gate.open);

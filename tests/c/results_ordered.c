@@ -241,7 +241,7 @@ static void a_batch_keeps_its_order(void) {
         while (first < COUNT) {
             size_t accepted = 0;
             int code = wp_submit_batch(pool, batch + first, COUNT - first, sizeof *batch, 0, &accepted);
-            ROW(first + accepted < COUNT ? WP_ETIMEDOUT : WP_OK, code);
+            ROW(first + accepted < COUNT ? WP_EFULL : WP_OK, code);
             ROW(capacity < COUNT - first ? capacity : COUNT - first, accepted);
             first += accepted;
             ROW(accepted, step(pool, UINT64_MAX));
@@ -312,7 +312,7 @@ static void *storm_submit(void *arg) {
         if (code == WP_ECLOSED) {
             break;
         }
-        CHECK(code == WP_OK || code == WP_ETIMEDOUT || code == WP_ERESULTS || code == WP_ECANCELLED);
+        CHECK(code == WP_OK || code == (timeout ? WP_ETIMEDOUT : WP_EFULL) || code == WP_ERESULTS || code == WP_ECANCELLED);
         i += code != WP_OK; /* The refused one is given up. */
         if (code == WP_ECANCELLED) {
             release(group);

@@ -81,7 +81,7 @@ static void *storm_submit(void *arg) {
         if (code == WP_ECLOSED) {
             break;
         }
-        CHECK(code == WP_OK || code == WP_ETIMEDOUT || code == WP_ERESULTS);
+        CHECK(code == WP_OK || code == (timeout ? WP_ETIMEDOUT : WP_EFULL) || code == WP_ERESULTS);
         if (code == WP_ERESULTS) {
             sched_yield();
         }

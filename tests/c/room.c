@@ -231,7 +231,7 @@ static void call_everything(void *arg) {
     ROW(WP_EDEADLK, wp_destroy(pool));
     ROW(WP_OK, wp_try_submit(pool, check_nothing, NULL));
     ROW(WP_EFULL, wp_try_submit(pool, must_not_run, NULL));
-    ROW(WP_ETIMEDOUT, wp_submit_for(pool, must_not_run, NULL, 0));
+    ROW(WP_EFULL, wp_submit_for(pool, must_not_run, NULL, 0));
     ROW(WP_EDEADLK, wp_submit(pool, must_not_run, NULL));
     ROW(WP_EDEADLK, wp_submit_for(pool, must_not_run, NULL, 1));
     ROW(WP_ETOOLATE, wp_forget_room(pool, &told->waiter, WP_FOREVER));

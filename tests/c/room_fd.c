@@ -25,7 +25,7 @@ static void it_is_readable_unless_a_submit_was_refused(void) {
         ROW(true, is_readable(fd)); /* Any place. */
         ROW(WP_OK, wp_try_submit(pool, check_nothing, NULL));
         ROW(true, is_readable(fd)); /* Full, but nobody was refused: one empty wake-up, */
-        ROW(WP_ETIMEDOUT, wp_submit_for(pool, check_nothing, NULL, 0));
+        ROW(WP_EFULL, wp_submit_for(pool, check_nothing, NULL, 0));
         ROW(false, is_readable(fd)); /* which is the last. */
         ROW(WP_EFULL, wp_try_submit(pool, check_nothing, NULL));
         ROW(false, is_readable(fd));
@@ -63,7 +63,7 @@ static void a_batch_that_is_refused_in_part_counts_too(void) {
     ROW(WP_OK, wp_submit_batch(pool, batch, 2, sizeof *batch, 0, &accepted));
     ROW(true, is_readable(fd));
     ROW(WP_OK, wp_run(pool, 1, NULL));
-    ROW(WP_ETIMEDOUT, wp_submit_batch(pool, batch, 3, sizeof *batch, 0, &accepted));
+    ROW(WP_EFULL, wp_submit_batch(pool, batch, 3, sizeof *batch, 0, &accepted));
     ROW(1, accepted);
     ROW(false, is_readable(fd));
     ROW(WP_OK, wp_destroy(pool));

@@ -124,6 +124,7 @@ static void *storm_wait(void *arg) {
     for (;;) {
         struct storm_waiter *one =
             &storm->waiters[thread->index * WAITERS + check_random(random) % WAITERS];
+        uint64_t timeout;
         int code;
         switch (check_random(random) % 4) {
         case 0:
@@ -133,8 +134,9 @@ static void *storm_wait(void *arg) {
             CHECK_EQ(one->owed, atomic_load(&one->told)); /* Now or never. */
             break;
         case 1:
-            code = wp_submit_for(storm->pool, check_count, &storm->runs, check_random(random) % 2 ? NS_PER_S : 0);
-            CHECK(code == WP_OK || code == WP_ETIMEDOUT || code == WP_ECLOSED);
+            timeout = check_random(random) % 2 ? NS_PER_S : 0;
+            code = wp_submit_for(storm->pool, check_count, &storm->runs, timeout);
+            CHECK(code == WP_OK || code == (timeout ? WP_ETIMEDOUT : WP_EFULL) || code == WP_ECLOSED);
             atomic_fetch_add(&storm->given, code == WP_OK);
             break;
         default:

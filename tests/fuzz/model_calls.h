@@ -42,7 +42,7 @@ static int m_push(const struct m_task *task) {
 static int m_push_waiting(const struct m_task *task, uint64_t timeout) {
     int code = m_push(task);
     if (code != WP_EFULL || timeout == 0) {
-        return code == WP_EFULL ? WP_ETIMEDOUT : code;
+        return code;
     }
     if (m_is_inside()) {
         return WP_EDEADLK;

@@ -120,7 +120,7 @@ static void submit_plain(struct actor *actor, unsigned how, const uint8_t *scrip
         break;
     case 1:
         code = wp_submit_for(pool, run_plain, payload, 0);
-        ANSWER(code, WP_OK, WP_ETIMEDOUT, WP_ECLOSED);
+        ANSWER(code, WP_OK, WP_EFULL, WP_ECLOSED);
         break;
     case 2:
         code = wp_submit_for(pool, run_plain, payload, 1 + how * 1000);
@@ -198,10 +198,11 @@ static int submit_tasks(struct actor *actor, struct scope *scope, size_t count, 
     } else {
         code = wp_submit_batch(pool, tasks, made, sizeof tasks[0], timeout, &accepted);
     }
-    ANSWER(code, WP_OK, WP_ECLOSED, WP_ECANCELLED, WP_ERESULTS, WP_ETIMEDOUT, WP_EDEADLK);
+    ANSWER(code, WP_OK, WP_ECLOSED, WP_ECANCELLED, WP_ERESULTS, WP_EFULL, WP_ETIMEDOUT, WP_EDEADLK);
     CHECK(code == WP_OK ? accepted == made : accepted < made);
     CHECK(code != WP_EDEADLK || (inside != 0 && timeout != 0));
-    CHECK(code != WP_ETIMEDOUT || (timeout != WP_FOREVER && (inside == 0 || timeout == 0)));
+    CHECK(code != WP_EFULL || timeout == 0);
+    CHECK(code != WP_ETIMEDOUT || (timeout != 0 && timeout != WP_FOREVER && inside == 0));
     CHECK(code != WP_ECANCELLED || scope != NULL);
     CHECK(!is_cancelled || code != WP_OK);
     for (size_t i = 0; i < made; i++) {

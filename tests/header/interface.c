@@ -56,6 +56,7 @@ int (*f_submit_for)(wp_pool *, wp_run_fn, void *, uint64_t) = wp_submit_for;
 int (*f_submit_task)(wp_pool *, const wp_task *, uint64_t) = wp_submit_task;
 int (*f_submit_batch)(wp_pool *, const wp_task *, size_t, size_t, uint64_t, size_t *) = wp_submit_batch;
 int (*f_wait_idle)(wp_pool *, uint64_t) = wp_wait_idle;
+int (*f_is_inside)(const wp_pool *) = wp_is_inside;
 int (*f_shutdown)(wp_pool *) = wp_shutdown;
 int (*f_shutdown_for)(wp_pool *, uint32_t, uint64_t, wp_shutdown_report *) = wp_shutdown_for;
 int (*f_destroy)(wp_pool *) = wp_destroy;

@@ -264,7 +264,7 @@ impl Crew {
     /// Runs what is queued on the calling thread, as the worker that the pool has not got.
     pub fn work_off(&self) {
         self.pool.expect_worker();
-        assert_eq!(self.pool.shutdown(Mode::Drain, Wait::For(0), || ()), Err(Error::TimedOut));
+        assert_eq!(self.pool.shutdown(Mode::Drain, Wait::Never, || ()), Err(Error::TimedOut));
         self.pool.work(0, &NoHooks);
     }
 

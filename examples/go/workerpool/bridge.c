@@ -63,12 +63,6 @@ int bridge_submit(wp_pool *pool, bridge_task given)
     return wp_submit_task(pool, &task, 0);
 }
 
-/* There, and only there, every wait on the pool is refused, also one that would take no time. */
-int bridge_is_inside(wp_pool *pool)
-{
-    return wp_wait_idle(pool, 0) == WP_EDEADLK;
-}
-
 int bridge_group(wp_pool *pool, uint64_t deadline, uint32_t on_error, uint32_t max_running, wp_group **group)
 {
     wp_group_options options = WP_GROUP_OPTIONS_INIT;
@@ -130,7 +124,7 @@ bridge_waiter *bridge_waiter_new(wp_pool *pool, bridge_task task, uintptr_t id)
 
 int bridge_when_room(bridge_waiter *waiter)
 {
-    if (bridge_is_inside(waiter->pool)) return WP_EDEADLK;
+    if (wp_is_inside(waiter->pool)) return WP_EDEADLK;
     return wp_when_room(waiter->pool, &waiter->waiter);
 }
 

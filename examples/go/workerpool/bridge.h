@@ -32,18 +32,15 @@ int bridge_create(const char *name, uint32_t workers, uint32_t capacity, uint64_
 void bridge_preempt_start(void);
 void bridge_preempt_stop(void);
 
-/** Never waits: WP_ETIMEDOUT when the queue is full. */
+/** Never waits: WP_EFULL when the queue is full. */
 int bridge_submit(wp_pool *pool, bridge_task task);
-
-/** Whether the calling thread is inside a callback of the pool, where nothing may wait for it. */
-int bridge_is_inside(wp_pool *pool);
 
 /** NULL: there is no memory. `id` is what workerpoolRoom() is told with. */
 bridge_waiter *bridge_waiter_new(wp_pool *pool, bridge_task task, uintptr_t id);
 void bridge_waiter_free(bridge_waiter *waiter);
 
 /**
- * Submits the task as soon as there is room, and has workerpoolRoom() called once with what came of it: WP_ETIMEDOUT when somebody
+ * Submits the task as soon as there is room, and has workerpoolRoom() called once with what came of it: WP_EFULL when somebody
  * else was quicker. Any code but WP_OK: it will not be called. WP_EDEADLK: inside a callback of the pool.
  */
 int bridge_when_room(bridge_waiter *waiter);

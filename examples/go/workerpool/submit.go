@@ -38,15 +38,12 @@ func (p *Pool) give(ctx context.Context, j job, task C.bridge_task) error {
 	id := jobs.put(opened{p, j})
 	task.job = C.uintptr_t(id)
 	code := C.bridge_submit(p.c, task)
-	if code == C.WP_ETIMEDOUT {
-		if ctx == nil {
-			code = C.WP_EFULL
-		} else if err := p.giveWhenRoom(ctx, task); err != nil {
+	if code == C.WP_EFULL && ctx != nil {
+		err := p.giveWhenRoom(ctx, task)
+		if err != nil {
 			jobs.take(id)
-			return err
-		} else {
-			return nil
 		}
+		return err
 	}
 	if code != C.WP_OK {
 		jobs.take(id)
@@ -84,7 +81,7 @@ func (p *Pool) giveWhenRoom(ctx context.Context, task C.bridge_task) error {
 			}
 			code = <-told // it is on its way
 		}
-		if code != C.WP_ETIMEDOUT {
+		if code != C.WP_EFULL {
 			return failure(code)
 		}
 	}

@@ -102,5 +102,5 @@ func (t *Task) Wait(ctx context.Context) error {
 
 func (p *Pool) isInside() bool {
 	defer runtime.KeepAlive(p)
-	return C.bridge_is_inside(p.c) != 0
+	return C.wp_is_inside(p.c) != 0
 }

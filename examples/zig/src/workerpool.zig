@@ -129,10 +129,7 @@ pub const Pool = struct {
     pub fn trySubmit(pool: Pool, job: anytype, terms: Terms) Error!void {
         var at_once = terms;
         at_once.timeout = 0;
-        return pool.submit(job, at_once) catch |err| switch (err) {
-            error.TimedOut => error.Full,
-            else => |other| other,
-        };
+        return pool.submit(job, at_once);
     }
 
     /// Runs function(args…) some time, and tells nobody but the group and the results. What it needs is allocated

@@ -83,7 +83,7 @@ const Producer = struct {
             } else |refused| {
                 verdicts[index] = .refused;
                 switch (refused) {
-                    error.TimedOut, error.Closed => {},
+                    error.Full, error.TimedOut, error.Closed => {},
                     else => return refused,
                 }
             }
@@ -91,7 +91,7 @@ const Producer = struct {
                 if (pool.spawn(me.gpa, count, .{}, terms)) {
                     me.spawns += 1;
                 } else |refused| switch (refused) {
-                    error.TimedOut, error.Closed => {},
+                    error.Full, error.TimedOut, error.Closed => {},
                     else => return refused,
                 }
             }

@@ -105,7 +105,7 @@ test "a full queue refuses, or makes wait" {
     try pool.submit(&first, .{});
     try expectError(error.Full, pool.trySubmit(&second, .{}));
     try expectError(error.TimedOut, pool.submit(&second, .{ .timeout = std.time.ns_per_ms }));
-    try expectError(error.TimedOut, pool.spawn(std.testing.allocator, double, .{1}, .{ .timeout = 0 })); // and leaks nothing
+    try expectError(error.Full, pool.spawn(std.testing.allocator, double, .{1}, .{ .timeout = 0 })); // and leaks nothing
     try expect(second.fate == .pending);
     const waiting = try std.Thread.spawn(.{}, struct {
         fn run(full: Pool, job: *Job(nothing)) void {
