@@ -14,7 +14,7 @@ TREEHASH := $(CMAKE_DIR)/examples/c/treehash
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test models mutants fuzz soak tsan bench header lint clean build
+.PHONY: help run test models mutants fuzz soak tsan coverage bench header lint clean build
 
 help: ## what there is to make (this text)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -57,6 +57,10 @@ soak: ## one_fate and groups_stress run long: 1,000 rounds, as many under the ad
 
 tsan: ## the C and C++ tests under the thread sanitizer, library and standard library instrumented
 	@scripts/tsan $(BUILD)
+
+coverage: ## which lines and branches of src/ the tests run
+	@scripts/setup test
+	@scripts/coverage $(BUILD)
 
 bench: ## the library beside its peers; writes benches/results and docs/performance.md
 	@scripts/bench $(BUILD)

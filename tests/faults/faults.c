@@ -398,6 +398,74 @@ static void on_the_last_worker(void) {
     nothing_is_owed();
 }
 
+/* The same, with tasks that wait for their turn in a limited group. */
+static void on_the_last_worker_of_a_limited_group(void) {
+    wp_group_options options = WP_GROUP_OPTIONS_INIT;
+    wp_group *group = NULL;
+    struct waiter idle;
+    set_scene(0);
+    CHECK_EQ(WP_OK, wp_destroy(scene.pool));
+    scene.pool = check_pool(1, CAPACITY);
+    gate_shut(&scene.gate, scene.pool, 1);
+    options.max_running = 1;
+    CHECK_EQ(WP_OK, wp_group_create(scene.pool, &options, &group));
+    for (uint64_t i = 0; i < CAPACITY; i++) {
+        wp_task task = recorded(i);
+        task.group = group;
+        CHECK_EQ(WP_OK, wp_submit_task(scene.pool, &task, 0));
+    }
+    begin(&idle, wait_for_idle);
+    plant(COUNT, 0);
+    check_post(&scene.gate.open);
+    ends_with(WP_EPANIC, &idle);
+    for (uint64_t i = 0; i < CAPACITY; i++) {
+        CHECK_EQ(WP_FATE_LOST, next_record().fate);
+    }
+    CHECK_EQ(WP_EPANIC, wp_group_wait(group, WP_FOREVER));
+    CHECK_EQ(WP_OK, wp_group_release(group));
+    CHECK_EQ(0, atomic_load(&scene.runs) + atomic_load(&scene.ends));
+    the_pool_is_lost(0);
+    nothing_is_owed();
+}
+
+static int wait_inside(wp_context *context, void *arg) {
+    wp_group *group = arg;
+    (void)context;
+    plant(RAN, 0);
+    CHECK_EQ(WP_EPANIC, wp_group_wait(group, WP_FOREVER));
+    return 0;
+}
+
+/* A task waits for a group, and so runs that group's task itself, which is lost; the waiting one goes on. */
+static void in_a_wait_that_runs_tasks(void) {
+    wp_group *group = NULL;
+    set_scene(0);
+    CHECK_EQ(WP_OK, wp_destroy(scene.pool));
+    scene.pool = check_pool(1, CAPACITY);
+    gate_shut(&scene.gate, scene.pool, 1);
+    CHECK_EQ(WP_OK, wp_group_create(scene.pool, NULL, &group));
+    wp_task inner = recorded(1), outer = recorded(2);
+    outer.run = wait_inside;
+    outer.arg = group;
+    outer.end = NULL;
+    CHECK_EQ(WP_OK, wp_submit_task(scene.pool, &outer, 0));
+    inner.group = group;
+    CHECK_EQ(WP_OK, wp_submit_task(scene.pool, &inner, 0));
+    check_post(&scene.gate.open);
+    wp_record record = next_record();
+    CHECK_EQ(1, record.user_data);
+    CHECK_EQ(WP_FATE_LOST, record.fate);
+    record = (wp_record)WP_RECORD_INIT;
+    CHECK_EQ(WP_OK, wp_results_next(scene.results, &record, WP_FOREVER));
+    CHECK_EQ(2, record.user_data);
+    CHECK_EQ(WP_FATE_RAN, record.fate);
+    CHECK_EQ(1, atomic_load(&scene.runs));
+    CHECK_EQ(0, atomic_load(&scene.ends));
+    CHECK_EQ(WP_OK, wp_group_release(group));
+    the_pool_is_lost(0);
+    nothing_is_owed();
+}
+
 static void where_tasks_are_discarded(void) {
     struct waiter idle;
     set_scene(WORKERS);
@@ -444,6 +512,10 @@ static void where_a_record_is_read(void) {
     begin(&reader, wait_for_a_record);
     submit_recorded(1);
     ends_with(WP_OK, &reader);
+    wp_task held = recorded(3);
+    held.run = held_recorded;
+    CHECK_EQ(WP_OK, wp_submit_task(scene.pool, &held, WP_FOREVER));
+    check_wait(&scene.gate.begun);
     plant(READ, 1);
     begin(&reader, wait_for_a_record); /* It looks, and sleeps. */
     CHECK(wp_results_fd(scene.results) >= 0);
@@ -457,8 +529,10 @@ static void where_a_record_is_read(void) {
     wp_task task = recorded(2);
     CHECK_EQ(WP_EPANIC, wp_submit_task(scene.pool, &task, WP_FOREVER));
     check_post(&scene.gate.open);
+    check_post(&scene.gate.open);
     CHECK_EQ(WP_OK, wp_submit(scene.pool, check_nothing, NULL));
     CHECK_EQ(WP_OK, wp_destroy(scene.pool));
+    CHECK_EQ(2, atomic_load(&scene.ends)); /* Also of the task whose record nobody can read any more. */
     CHECK_EQ(WP_OK, wp_results_release(scene.results));
     the_other_pool_works();
 }
@@ -535,6 +609,8 @@ int main(void) {
     QUIETLY(where_a_worker_falls_asleep);
     QUIETLY(in_the_midst_of_ordered_records);
     QUIETLY(on_the_last_worker);
+    QUIETLY(on_the_last_worker_of_a_limited_group);
+    QUIETLY(in_a_wait_that_runs_tasks);
     QUIETLY(where_tasks_are_discarded);
     QUIETLY(in_a_join);
     QUIETLY(in_a_destroy);
