@@ -47,7 +47,7 @@ struct options {
     std::uint32_t workers = 0;    ///< 0: as many as the process may use at once
     std::uint32_t capacity = 0;   ///< tasks that may be queued; 0: WP_CAPACITY_DEFAULT
     wp::mode mode = wp::mode::threads;
-    bool timer = false;           ///< one more thread, so that tasks expire at once, not when a worker comes to them
+    bool timers = false;          ///< one more thread, so that tasks expire at once, not when a worker comes to them
     std::uint64_t stack_size = 0; ///< of each worker, in bytes
     std::function<void(std::uint32_t)> on_thread_start = {}; ///< called on each worker, with its index; must not throw
     std::function<void(std::uint32_t)> on_thread_stop = {};
@@ -252,7 +252,7 @@ private:
         raw.workers = options.workers;
         raw.capacity = options.capacity;
         raw.mode = static_cast<std::uint32_t>(options.mode);
-        raw.timers = options.timer;
+        raw.timers = options.timers;
         raw.stack_size = options.stack_size;
         return core_->create(raw);
     }
