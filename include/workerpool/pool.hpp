@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "../workerpool.h"
+#include "batch.hpp"
 #include "callable.hpp"
 #include "config.hpp"
 #include "core.hpp"
@@ -161,6 +162,21 @@ public:
                                            const task_options &options = {})
     {
         return detail::as_error_code(hand_over_alone(std::forward<F>(callable), options, detail::nanoseconds(timeout)));
+    }
+
+    // ---- A wp::batch of those, by one call. What was accepted leaves it, whatever the answer; the rest stays. ----
+
+    void post(batch &work) { detail::check(work.hand_over(get(), WP_FOREVER), "wp::pool::post"); }
+    [[nodiscard]] std::error_code try_post(batch &work) noexcept
+    {
+        const int code = work.hand_over(get(), 0);
+        return detail::as_error_code(code == WP_ETIMEDOUT ? WP_EFULL : code);
+    }
+    /// `timeout`: for all of them.
+    template <class Rep, class Period>
+    [[nodiscard]] std::error_code post_for(const std::chrono::duration<Rep, Period> &timeout, batch &work) noexcept
+    {
+        return detail::as_error_code(work.hand_over(get(), detail::nanoseconds(timeout)));
     }
 
 #if WP_HPP_STOP_TOKEN
