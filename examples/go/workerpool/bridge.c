@@ -69,9 +69,10 @@ int bridge_is_inside(wp_pool *pool)
     return wp_wait_idle(pool, 0) == WP_EDEADLK;
 }
 
-int bridge_group(wp_pool *pool, uint64_t deadline, uint32_t on_error, uint32_t max_running, wp_group **group)
+int bridge_group(wp_pool *pool, wp_group *parent, uint64_t deadline, uint32_t on_error, uint32_t max_running, wp_group **group)
 {
     wp_group_options options = WP_GROUP_OPTIONS_INIT;
+    options.parent = parent;
     options.deadline = deadline;
     options.on_error = on_error;
     options.max_running = max_running;

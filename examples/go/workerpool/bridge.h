@@ -51,7 +51,8 @@ int bridge_when_room(bridge_waiter *waiter);
 /** WP_OK: workerpoolRoom() will not be called. Anything else: it was called, or is about to be. */
 int bridge_forget_room(bridge_waiter *waiter);
 
-int bridge_group(wp_pool *pool, uint64_t deadline, uint32_t on_error, uint32_t max_running, wp_group **group);
+/** `parent`: the group that it stands in, or NULL. */
+int bridge_group(wp_pool *pool, wp_group *parent, uint64_t deadline, uint32_t on_error, uint32_t max_running, wp_group **group);
 int bridge_results(uint32_t capacity, wp_results **results);
 
 /** Reads up to `count` records without waiting; at most BRIDGE_RECORDS at a time. */
