@@ -63,6 +63,13 @@ int bridge_submit(wp_pool *pool, bridge_task given)
     return wp_submit_task(pool, &task, 0);
 }
 
+int bridge_submit_batch(wp_pool *pool, const bridge_task *given, size_t count, size_t *accepted)
+{
+    wp_task tasks[BRIDGE_BATCH];
+    for (size_t i = 0; i < count; i++) tasks[i] = full_task(given[i]);
+    return wp_submit_batch(pool, tasks, count, sizeof tasks[0], 0, accepted);
+}
+
 /* There, and only there, every wait on the pool is refused, also one that would take no time. */
 int bridge_is_inside(wp_pool *pool)
 {

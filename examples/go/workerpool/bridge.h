@@ -35,6 +35,10 @@ void bridge_preempt_stop(void);
 /** Never waits: WP_ETIMEDOUT when the queue is full. */
 int bridge_submit(wp_pool *pool, bridge_task task);
 
+/** Up to BRIDGE_BATCH tasks. Never waits; `accepted` receives how many were accepted, the first so many. */
+#define BRIDGE_BATCH 16
+int bridge_submit_batch(wp_pool *pool, const bridge_task *tasks, size_t count, size_t *accepted);
+
 /** Whether the calling thread is inside a callback of the pool, where nothing may wait for it. */
 int bridge_is_inside(wp_pool *pool);
 

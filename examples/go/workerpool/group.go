@@ -99,14 +99,10 @@ func (g *Group) give(wait context.Context, f func(context.Context) error) error 
 	if err := g.ctx.Err(); err != nil {
 		return err
 	}
-	for at := g; at != nil; at = at.parent {
-		at.mu.Lock()
-		at.open++
-		at.mu.Unlock()
-	}
+	g.begin(1)
 	err := g.pool.give(wait, &groupTask{g, f}, C.bridge_task{group: g.link.group})
 	if err != nil {
-		g.close()
+		g.close(1)
 	}
 	return err
 }
@@ -137,7 +133,7 @@ func (t *groupTask) run(p *Pool) error {
 			}
 		}
 	}
-	g.close()
+	g.close(1)
 	return err
 }
 
@@ -147,7 +143,7 @@ func (t *groupTask) end(fate Error) {
 			at.missed = fate
 		}
 	})
-	t.group.close()
+	t.group.close(1)
 }
 
 // note writes down what became of a task, in all groups that it stands in before any of them is told that it is over.
@@ -159,11 +155,20 @@ func (g *Group) note(what func(at *Group)) {
 	}
 }
 
-// close counts a task down.
-func (g *Group) close() {
+// begin counts tasks up, before they are submitted.
+func (g *Group) begin(count int) {
 	for at := g; at != nil; at = at.parent {
 		at.mu.Lock()
-		if at.open--; at.open == 0 && at.idle != nil {
+		at.open += count
+		at.mu.Unlock()
+	}
+}
+
+// close counts tasks down.
+func (g *Group) close(count int) {
+	for at := g; at != nil; at = at.parent {
+		at.mu.Lock()
+		if at.open -= count; at.open == 0 && at.idle != nil {
 			close(at.idle)
 			at.idle = nil
 		}
