@@ -14,7 +14,7 @@ TREEHASH := $(CMAKE_DIR)/examples/c/treehash
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test models mutants fuzz soak tsan coverage bench header lint clean build
+.PHONY: help run test models mutants fuzz soak tsan coverage bench header languages lint clean build
 
 help: ## what there is to make (this text)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -67,6 +67,9 @@ bench: ## the library beside its peers; writes benches/results and docs/performa
 
 header: ## renew include/workerpool.h from src/ffi
 	@scripts/check-header --renew $(BUILD)/cargo-header
+
+languages: ## renew docs/languages.md from the examples of the eight things
+	@scripts/check-languages --renew
 
 lint: ## format, lints and Rust documentation; no warning passes
 	cargo fmt --check

@@ -5,9 +5,11 @@
 set(examples
     c/01_hello.c c/02_backpressure.c c/03_shutdown.c c/04_errors.c c/05_results.c
     c/06_cancel_and_deadline.c c/07_serial.c c/08_retry.c c/09_event_loop.c c/10_testing.c c/11_rate_limit.c
+    c/12_eight_things.c
     c/service.c
     cpp/01_hello.cpp cpp/02_backpressure.cpp cpp/03_errors.cpp
-    cpp/04_groups.cpp cpp/05_serial.cpp cpp/06_retry.cpp cpp/07_when_room.cpp)
+    cpp/04_groups.cpp cpp/05_serial.cpp cpp/06_retry.cpp cpp/07_when_room.cpp
+    cpp/08_eight_things.cpp)
 
 find_package(OpenSSL COMPONENTS Crypto)
 if(OpenSSL_FOUND)

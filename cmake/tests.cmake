@@ -4,7 +4,8 @@
 # programs.NAME                    the examples, driven by tests/programs/NAME.py
 # header.…, abi, readme, consumer   what a compiler, a linker and a user see of the library
 # faults.…                         what the library does after a fault of its own, planted for the purpose
-# ffi.LANGUAGE…                    examples/LANGUAGE: its tests, its example, and docs/LANGUAGE.md followed from an empty folder
+# ffi.LANGUAGE…                    examples/LANGUAGE: its tests, its examples, and docs/LANGUAGE.md followed from an empty folder
+# languages.…                      the eight things of docs/languages.md: the page, and its programs in C and C++ (the others': ffi.…)
 # fuzz.short                       programs of calls, by a fuzzer, for a minute (make fuzz: for half an hour)
 # instructions                     what a task costs, in instructions: no timing is ever a test
 #
@@ -110,6 +111,18 @@ workerpool_script(ffi.zig.shared 600 "${tests}/ffi/run-zig" "${PROJECT_BINARY_DI
 workerpool_script(ffi.zig.static 600 "${tests}/ffi/run-zig" "${PROJECT_BINARY_DIR}" static)
 foreach(kind IN ITEMS shared static)
     workerpool_script(ffi.go.${kind} 600 "${tests}/go/run" "${PROJECT_BINARY_DIR}" ${kind})
+endforeach()
+
+workerpool_script(languages.text 60 "${scripts}/check-languages")
+foreach(source IN ITEMS c/12_eight_things.c cpp/08_eight_things.cpp)
+    cmake_path(GET source PARENT_PATH language)
+    foreach(kind IN ITEMS shared static)
+        set(target test_eight_things_${language}_${kind})
+        workerpool_program(${target} "${PROJECT_SOURCE_DIR}/examples/${source}" workerpool::${kind})
+        set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/languages")
+        workerpool_script(languages.${language}.${kind} 120
+            "${tests}/ffi/prints" "${PROJECT_SOURCE_DIR}/examples/eight_things.expected" "$<TARGET_FILE:${target}>")
+    endforeach()
 endforeach()
 
 get_property(all_tests DIRECTORY PROPERTY TESTS)

@@ -14,6 +14,7 @@
 //                   throw nothing of their own.
 //     wp::future    the result of one task, what it threw, or why it never ran (wp::cancelled, wp::expired, wp::discarded).
 //     wp::task      a callable ready to be submitted; a refusal leaves it whole.
+//     wp::batch     many callables, posted by one call.
 //     wp::group     tasks that are waited for and cancelled together; wp::scope ends them with a block.
 //     wp::results   a bounded queue of what became of tasks.
 //     wp::context & what a callable takes that wants to know whether it should stop.
@@ -32,6 +33,7 @@
 // the tasks); what tasks refer to must outlive them, so declare the pool behind it, or end the tasks with a wp::scope.
 #pragma once
 
+#include "workerpool/batch.hpp"
 #include "workerpool/context.hpp"
 #include "workerpool/coroutine.hpp"
 #include "workerpool/error.hpp"

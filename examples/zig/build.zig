@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The module "workerpool", its example and its tests, for Zig 0.15.
+// The module "workerpool", its examples and its tests, for Zig 0.15.
 //
 //     zig build run test -Dprefix=/usr/local -Dlinkage=static
 //
@@ -50,6 +50,8 @@ pub fn build(b: *std.Build) void {
     const hello = b.addExecutable(.{ .name = "hello", .root_module = program(b, "src/hello.zig", workerpool) });
     b.installArtifact(hello);
     b.step("run", "Run the example").dependOn(&b.addRunArtifact(hello).step);
+    const eight_things = b.addExecutable(.{ .name = "eight_things", .root_module = program(b, "src/eight_things.zig", workerpool) });
+    b.installArtifact(eight_things);
 
     const test_step = b.step("test", "Run the tests");
     for ([_][]const u8{ "test/workerpool.zig", "test/stress.zig" }) |path| {

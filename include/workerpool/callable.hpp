@@ -119,10 +119,11 @@ inline constexpr bool fits_in_arg =
 /// A callable whose bytes are the `arg`: it takes no memory, and needs no end.
 template <class F>
 struct in_arg {
-    static void *pack(const F &callable) noexcept
+    static void *pack([[maybe_unused]] const F &callable) noexcept
     {
         void *arg = nullptr;
-        std::memcpy(&arg, &callable, sizeof callable);
+        // The one byte of an empty callable was never written.
+        if constexpr (!std::is_empty_v<F>) std::memcpy(&arg, &callable, sizeof callable);
         return arg;
     }
 

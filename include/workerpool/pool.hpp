@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "../workerpool.h"
+#include "batch.hpp"
 #include "callable.hpp"
 #include "config.hpp"
 #include "core.hpp"
@@ -47,7 +48,7 @@ struct options {
     std::uint32_t workers = 0;    ///< 0: as many as the process may use at once
     std::uint32_t capacity = 0;   ///< tasks that may be queued; 0: WP_CAPACITY_DEFAULT
     wp::mode mode = wp::mode::threads;
-    bool timer = false;           ///< one more thread, so that tasks expire at once, not when a worker comes to them
+    bool timers = false;          ///< one more thread, so that tasks expire at once, not when a worker comes to them
     std::uint64_t stack_size = 0; ///< of each worker, in bytes
     std::function<void(std::uint32_t)> on_thread_start = {}; ///< called on each worker, with its index; must not throw
     std::function<void(std::uint32_t)> on_thread_stop = {};
@@ -161,6 +162,20 @@ public:
         return detail::as_error_code(hand_over_alone(std::forward<F>(callable), options, detail::nanoseconds(timeout)));
     }
 
+    // ---- A wp::batch of those, by one call. What was accepted leaves it, whatever the answer; the rest stays. ----
+
+    void post(batch &work) { detail::check(work.hand_over(get(), WP_FOREVER), "wp::pool::post"); }
+    [[nodiscard]] std::error_code try_post(batch &work) noexcept
+    {
+        return detail::as_error_code(work.hand_over(get(), 0));
+    }
+    /// `timeout`: for all of them.
+    template <class Rep, class Period>
+    [[nodiscard]] std::error_code post_for(const std::chrono::duration<Rep, Period> &timeout, batch &work) noexcept
+    {
+        return detail::as_error_code(work.hand_over(get(), detail::nanoseconds(timeout)));
+    }
+
 #if WP_HPP_STOP_TOKEN
     // ---- A task that a std::stop_token stops: queued, it is cancelled at once; running, it sees it by its context (stop.hpp). ----
 
@@ -250,7 +265,7 @@ private:
         raw.workers = options.workers;
         raw.capacity = options.capacity;
         raw.mode = static_cast<std::uint32_t>(options.mode);
-        raw.timers = options.timer;
+        raw.timers = options.timers;
         raw.stack_size = options.stack_size;
         return core_->create(raw);
     }

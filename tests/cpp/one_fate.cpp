@@ -135,7 +135,7 @@ static void round_of(std::uint64_t seed)
         wp::options options;
         options.workers = 1 + static_cast<std::uint32_t>(random() % 3);
         options.capacity = 1 + static_cast<std::uint32_t>(random() % 16);
-        options.timer = random() % 2 == 0;
+        options.timers = random() % 2 == 0;
         wp::pool pool(options);
         std::vector<std::thread> producers;
         for (int i = 0; i < 3; i++) {

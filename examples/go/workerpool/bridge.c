@@ -63,9 +63,17 @@ int bridge_submit(wp_pool *pool, bridge_task given)
     return wp_submit_task(pool, &task, 0);
 }
 
-int bridge_group(wp_pool *pool, uint64_t deadline, uint32_t on_error, uint32_t max_running, wp_group **group)
+int bridge_submit_batch(wp_pool *pool, const bridge_task *given, size_t count, size_t *accepted)
+{
+    wp_task tasks[BRIDGE_BATCH];
+    for (size_t i = 0; i < count; i++) tasks[i] = full_task(given[i]);
+    return wp_submit_batch(pool, tasks, count, sizeof tasks[0], 0, accepted);
+}
+
+int bridge_group(wp_pool *pool, wp_group *parent, uint64_t deadline, uint32_t on_error, uint32_t max_running, wp_group **group)
 {
     wp_group_options options = WP_GROUP_OPTIONS_INIT;
+    options.parent = parent;
     options.deadline = deadline;
     options.on_error = on_error;
     options.max_running = max_running;

@@ -35,6 +35,10 @@ void bridge_preempt_stop(void);
 /** Never waits: WP_EFULL when the queue is full. */
 int bridge_submit(wp_pool *pool, bridge_task task);
 
+/** Up to BRIDGE_BATCH tasks. Never waits; `accepted` receives how many were accepted, the first so many. */
+#define BRIDGE_BATCH 16
+int bridge_submit_batch(wp_pool *pool, const bridge_task *tasks, size_t count, size_t *accepted);
+
 /** NULL: there is no memory. `id` is what workerpoolRoom() is told with. */
 bridge_waiter *bridge_waiter_new(wp_pool *pool, bridge_task task, uintptr_t id);
 void bridge_waiter_free(bridge_waiter *waiter);
@@ -48,7 +52,8 @@ int bridge_when_room(bridge_waiter *waiter);
 /** WP_OK: workerpoolRoom() will not be called. Anything else: it was called, or is about to be. */
 int bridge_forget_room(bridge_waiter *waiter);
 
-int bridge_group(wp_pool *pool, uint64_t deadline, uint32_t on_error, uint32_t max_running, wp_group **group);
+/** `parent`: the group that it stands in, or NULL. */
+int bridge_group(wp_pool *pool, wp_group *parent, uint64_t deadline, uint32_t on_error, uint32_t max_running, wp_group **group);
 int bridge_results(uint32_t capacity, wp_results **results);
 
 /** Reads up to `count` records without waiting; at most BRIDGE_RECORDS at a time. */

@@ -4,9 +4,25 @@ package workerpool
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
+
+// tooLate says why a task must not be called any more, though a worker has it: its context has ended, and the worker was quicker than the
+// link that tells C. 0: it is not too late. C counts such a task as one that ran; Stats puts that right.
+func (p *Pool) tooLate(ctx context.Context) Error {
+	switch err := ctx.Err(); {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.DeadlineExceeded):
+		p.late.expired.Add(1)
+		return ErrTaskExpired
+	default:
+		p.late.cancelled.Add(1)
+		return ErrTaskCancelled
+	}
+}
 
 // A taskContext is what a task of its own is given: the submitter's context, that also ends with ShutdownNow and with the task.
 //

@@ -9,7 +9,7 @@
 //	err = task.Wait(ctx)                         // what it returned, or why it never ran
 //	err = pool.Shutdown(ctx)                     // everything accepted has run
 //
-// Many tasks are waited for, and cancelled, together by a Group; their values come back through a channel by Results.
+// Many tasks are waited for, and cancelled, together by a Group, which may stand in another; their values come back through a channel by Results.
 //
 // # Waiting
 //

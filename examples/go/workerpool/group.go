@@ -14,11 +14,14 @@ import (
 // A Group is a scope over tasks of one pool: they are waited for and cancelled together, and some of them at once may run.
 type Group struct {
 	pool   *Pool
-	ctx    context.Context
+	parent *Group // nil: it stands in none
+	given  context.Context
+	ctx    context.Context // what tasks are given: it ends with that one, with Cancel, a failure, the group around, and ShutdownNow
 	cancel context.CancelFunc
-	onFail func()
 	unhook func() bool
 	link   *link // apart, so that the watch over ctx does not keep the Group
+
+	cancelOnError bool
 
 	mu     sync.Mutex
 	open   int // tasks that have not ended, and submits under way
@@ -46,21 +49,32 @@ func MaxRunning(count uint32) GroupOption { return func(o *groupOptions) { o.max
 // NewGroup makes a group. When ctx ends, the group's queued tasks end at once and never run, and the context that its running tasks
 // are given ends too.
 func (p *Pool) NewGroup(ctx context.Context, opts ...GroupOption) (*Group, error) {
+	return p.newGroup(ctx, nil, opts)
+}
+
+// NewGroup makes a group that stands in g: what g's options, its context, Cancel, Wait and Err say of g's tasks they say of the new
+// group's too, and not the other way round. With CancelOnError a failure cancels the groups that say so, each with all that stands in it.
+func (g *Group) NewGroup(ctx context.Context, opts ...GroupOption) (*Group, error) {
+	return g.pool.newGroup(ctx, g, opts)
+}
+
+func (p *Pool) newGroup(ctx context.Context, parent *Group, opts []GroupOption) (*Group, error) {
 	var o groupOptions
 	for _, option := range opts {
 		option(&o)
 	}
-	g := &Group{pool: p, link: &link{holders: 2}, onFail: func() {}}
-	code := C.bridge_group(p.c, p.deadline(ctx), o.onError, C.uint32_t(o.maxRunning), &g.link.group)
+	g := &Group{pool: p, parent: parent, given: ctx, link: &link{holders: 2}, cancelOnError: o.onError == C.WP_ON_ERROR_CANCEL}
+	above, around := p.life, (*C.wp_group)(nil)
+	if parent != nil {
+		above, around = parent.ctx, parent.link.group
+	}
+	code := C.bridge_group(p.c, around, p.deadline(ctx), o.onError, C.uint32_t(o.maxRunning), &g.link.group)
 	if code != C.WP_OK {
 		return nil, Error(code)
 	}
 	g.ctx, g.cancel = context.WithCancel(ctx)
-	if o.onError == C.WP_ON_ERROR_CANCEL {
-		g.onFail = g.cancel
-	}
-	g.unhook = afterFunc(p.life, g.cancel)
-	g.link.watch(g.ctx)
+	g.unhook = afterFunc(above, g.cancel)
+	g.link.watch(ctx) // what else ends g.ctx (Cancel, a failure, the group around, the pool) ends the C group by itself
 	// Open tasks keep their Group, so this comes behind the last of them.
 	runtime.SetFinalizer(g, func(g *Group) {
 		g.unhook()
@@ -85,12 +99,10 @@ func (g *Group) give(wait context.Context, f func(context.Context) error) error 
 	if err := g.ctx.Err(); err != nil {
 		return err
 	}
-	g.mu.Lock()
-	g.open++
-	g.mu.Unlock()
+	g.begin(1)
 	err := g.pool.give(wait, &groupTask{g, f}, C.bridge_task{group: g.link.group})
 	if err != nil {
-		g.close(func() {})
+		g.close(1)
 	}
 	return err
 }
@@ -102,35 +114,65 @@ type groupTask struct {
 
 func (t *groupTask) run(p *Pool) error {
 	g := t.group
+	for at := g; at != nil; at = at.parent {
+		if fate := p.tooLate(at.given); fate != 0 { // what else ends g.ctx comes behind its end in C
+			t.end(fate)
+			return nil
+		}
+	}
 	err := p.call(func() error { return t.f(g.ctx) })
 	if err != nil {
-		g.onFail()
-	}
-	g.close(func() {
-		if g.failed == nil {
-			g.failed = err
+		g.note(func(at *Group) {
+			if at.failed == nil {
+				at.failed = err
+			}
+		})
+		for at := g; at != nil; at = at.parent {
+			if at.cancelOnError {
+				at.Cancel() // here, not by the status: what ends with the context makes room for what is queued
+			}
 		}
-	})
+	}
+	g.close(1)
 	return err
 }
 
 func (t *groupTask) end(fate Error) {
-	g := t.group
-	g.close(func() {
-		if g.missed == nil {
-			g.missed = fate
+	t.group.note(func(at *Group) {
+		if at.missed == nil {
+			at.missed = fate
 		}
 	})
+	t.group.close(1)
 }
 
-// close counts a task down; `note` runs under the lock before.
-func (g *Group) close(note func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	note()
-	if g.open--; g.open == 0 && g.idle != nil {
-		close(g.idle)
-		g.idle = nil
+// note writes down what became of a task, in all groups that it stands in before any of them is told that it is over.
+func (g *Group) note(what func(at *Group)) {
+	for at := g; at != nil; at = at.parent {
+		at.mu.Lock()
+		what(at)
+		at.mu.Unlock()
+	}
+}
+
+// begin counts tasks up, before they are submitted.
+func (g *Group) begin(count int) {
+	for at := g; at != nil; at = at.parent {
+		at.mu.Lock()
+		at.open += count
+		at.mu.Unlock()
+	}
+}
+
+// close counts tasks down.
+func (g *Group) close(count int) {
+	for at := g; at != nil; at = at.parent {
+		at.mu.Lock()
+		if at.open -= count; at.open == 0 && at.idle != nil {
+			close(at.idle)
+			at.idle = nil
+		}
+		at.mu.Unlock()
 	}
 }
 

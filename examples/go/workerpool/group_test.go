@@ -90,6 +90,26 @@ func TestAFailureCancelsItsGroupAndNoOther(t *testing.T) {
 	until(t, "the pool knows", func() bool { return p.Stats().Cancelled == 1 })
 }
 
+// A task that ends because of the failure makes room for a queued one, which must not start: not even before the failure is told to C.
+func TestNothingStartsBehindAFailure(t *testing.T) {
+	reason := errors.New("a reason")
+	p := newPool(t, Workers(2))
+	const rounds = 200
+	for round := 0; round < rounds; round++ {
+		g := newGroup(t, p, context.Background(), CancelOnError())
+		started, gate := make(chan struct{}), make(chan struct{})
+		give(t, g, func(ctx context.Context) error { close(started); <-ctx.Done(); return nil })
+		<-started
+		give(t, g, func(context.Context) error { <-gate; return reason })
+		give(t, g, func(context.Context) error { t.Error("it ran"); return nil })
+		close(gate)
+		wants(t, "the group", g.Wait(soon(t)), reason)
+	}
+	if s := p.Stats(); s.Cancelled != rounds {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestACancelledContextEndsItsGroup(t *testing.T) {
 	p := newPool(t, Workers(1), Capacity(8))
 	busy(t, p)

@@ -33,7 +33,7 @@ func (p *Pool) giveLinked(ctx context.Context, l *link, j job, task C.bridge_tas
 		return p.give(ctx, j, task)
 	}
 	task.deadline = p.deadline(ctx)
-	if code := C.bridge_group(p.c, 0, C.WP_ON_ERROR_GO_ON, 0, &l.group); code != C.WP_OK {
+	if code := C.bridge_group(p.c, nil, 0, C.WP_ON_ERROR_GO_ON, 0, &l.group); code != C.WP_OK {
 		return Error(code)
 	}
 	l.holders = 2

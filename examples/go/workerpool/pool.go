@@ -26,6 +26,9 @@ type Pool struct {
 	life context.Context
 	halt context.CancelFunc
 
+	// Tasks that a worker had, and that were not called (tooLate).
+	late struct{ cancelled, expired atomic.Uint64 }
+
 	working int32         // workers that have not told their end
 	stopped chan struct{} // closed by the last of them
 	over    int32         // 1: no longer among pools

@@ -129,6 +129,10 @@ type resultTask[T any] struct {
 }
 
 func (t *resultTask[T]) run(p *Pool) error {
+	if fate := p.tooLate(t.ctx); fate != 0 {
+		t.end(fate)
+		return nil
+	}
 	inside := &taskContext{pool: p, parent: t.ctx}
 	t.err = p.call(func() (err error) {
 		t.value, err = t.f(inside)

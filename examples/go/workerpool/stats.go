@@ -31,17 +31,24 @@ type Stats struct {
 
 // Stats tells the pool's figures now. A task counts as running until its end was told: so a moment after its Wait it may do so still.
 func (p *Pool) Stats() Stats {
+	// Read before the figures, so that most of them are among those that ran; one that is not yet is left there until it is.
+	cancelled, expired := p.late.cancelled.Load(), p.late.expired.Load()
 	var s C.wp_stats
 	s.struct_size = C.sizeof_wp_stats
 	if C.wp_stats_get(p.c, &s) != C.WP_OK {
 		return Stats{} // a forked child, or a fault of the library: there are no figures any more
 	}
 	runtime.KeepAlive(p)
+	if ran := uint64(s.ran); cancelled > ran {
+		cancelled, expired = ran, 0
+	} else if expired > ran-cancelled {
+		expired = ran - cancelled
+	}
 	return Stats{
 		Workers: uint32(s.workers), Capacity: uint32(s.capacity), Footprint: uint64(s.footprint),
 		Exact: s.exact != 0, Closed: s.closed != 0,
-		Accepted: uint64(s.accepted), Ran: uint64(s.ran), Failed: uint64(s.failed),
-		Cancelled: uint64(s.cancelled), Expired: uint64(s.expired), Discarded: uint64(s.discarded),
+		Accepted: uint64(s.accepted), Ran: uint64(s.ran) - cancelled - expired, Failed: uint64(s.failed),
+		Cancelled: uint64(s.cancelled) + cancelled, Expired: uint64(s.expired) + expired, Discarded: uint64(s.discarded),
 		Queued: uint64(s.queued), Running: uint64(s.running), PassedOver: uint64(s.passed_over),
 		Refused: uint64(s.refused),
 		Waits:   uint64(s.waits), WaitTime: time.Duration(s.wait_ns), Waiting: uint64(s.waiting),

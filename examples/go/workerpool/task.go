@@ -41,6 +41,10 @@ func (p *Pool) SubmitContext(ctx context.Context, f func(context.Context) error)
 }
 
 func (t *Task) run(p *Pool) error {
+	if fate := p.tooLate(t.ctx); fate != 0 {
+		t.end(fate)
+		return nil
+	}
 	inside := &taskContext{pool: p, parent: t.ctx}
 	err := p.call(func() error { return t.f(inside) })
 	inside.end()

@@ -233,3 +233,40 @@ func TestATaskWaitsForNoTaskOfItsPool(t *testing.T) {
 	held()
 	wants(t, "Wait", queued.Wait(soon(t)), nil)
 }
+
+// A task that ends because its context has makes room for a queued one of the same context, which must not be called any more: not even when
+// a worker has it before the end has come to C.
+func TestNothingStartsBehindTheEndOfItsContext(t *testing.T) {
+	p := newPool(t, Workers(1))
+	results, err := NewResults[int](p, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := 0; round < 200; round++ {
+		ctx, cancel := context.WithCancel(context.Background())
+		g := newGroup(t, p, ctx)
+		started := make(chan struct{})
+		if err := p.Submit(func() { close(started); <-ctx.Done() }); err != nil {
+			t.Fatal(err)
+		}
+		<-started
+		itRan := func(context.Context) error { t.Error("it ran"); return nil }
+		task, err := p.SubmitContext(ctx, itRan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		give(t, g, itRan)
+		err = results.Submit(ctx, func(ctx context.Context) (int, error) { return 1, itRan(ctx) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		wants(t, "the task", task.Wait(soon(t)), ErrTaskCancelled)
+		wants(t, "the group", g.Wait(soon(t)), ErrTaskCancelled)
+		wants(t, "the result", (<-results.C()).Err, ErrTaskCancelled)
+	}
+	results.Close()
+	if s := p.Stats(); s.Failed != 0 {
+		t.Errorf("%+v", s)
+	}
+}
