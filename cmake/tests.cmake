@@ -12,9 +12,6 @@
 
 file(GLOB test_sources CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/tests"
     "${PROJECT_SOURCE_DIR}/tests/c/*.c" "${PROJECT_SOURCE_DIR}/tests/cpp/*.cpp")
-# Targets for the scripts that build a part: all programs of a language, linked to the shared library.
-add_custom_target(tests_c)
-add_custom_target(tests_cpp)
 foreach(source IN LISTS test_sources)
     cmake_path(GET source PARENT_PATH language)
     cmake_path(GET source STEM name)
@@ -32,7 +29,6 @@ foreach(source IN LISTS test_sources)
         add_test(NAME ${language}.${name}.${kind} COMMAND ${target})
         set_tests_properties(${language}.${name}.${kind} PROPERTIES TIMEOUT 120)
     endforeach()
-    add_dependencies(tests_${language} test_${language}_${name}_shared)
 endforeach()
 
 # Plug-ins with a copy of the library of their own; the second can't be unloaded.

@@ -43,26 +43,28 @@ use_sanitizer() {
         c_compiler=$(clang_for_threads) || skip "thread sanitizer: clang 19 with its runtime (Debian's clang-19 libclang-rt-19-dev)"
         sanitize=thread cxx_compiler=${c_compiler/clang/clang++}
         export RUSTC PATH=${RUSTC%/*}:$PATH
+        # Rust's own copy of the runtime may be missing; Rust programs get clang's.
+        RUSTFLAGS+=" -Zexternal-clangrt -Clinker=$c_compiler -Clink-arg=-fsanitize=thread"
         export CARGO_UNSTABLE_BUILD_STD=std,panic_unwind CARGO_UNSTABLE_BUILD_STD_FEATURES=panic-unwind
-        # A test's forked child may start threads of its own.
-        export TSAN_OPTIONS=die_after_fork=0
+        # A test's forked child may start threads of its own. LLVM's symbolizer comes with another package.
+        export TSAN_OPTIONS="die_after_fork=0 external_symbolizer_path=$(command -v addr2line)"
         ;;
     esac
     c_flags=(-g -O1 -fno-omit-frame-pointer "-fsanitize=$sanitize" -fno-sanitize-recover=all)
     host=$("${RUSTC:-rustc}" -vV | sed -n 's/^host: //p')
 }
 
-# build_sanitized DIR TARGET…: the library and these targets of CMake in DIR, for the sanitizer in use.
+# build_sanitized DIR TARGETS: the library and these targets of CMake (words) in DIR, for the sanitizer in use.
 build_sanitized() {
     local dir=$1
-    shift
     mkdir -p "$dir"
     # Naming the target keeps the flags out of build scripts.
     cmake -S "$ROOT" -B "$dir" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE=-O1 -DCMAKE_CXX_FLAGS_RELEASE=-O1 \
         -DCMAKE_C_COMPILER="$c_compiler" -DCMAKE_CXX_COMPILER="$cxx_compiler" -DCARGO="$(command -v cargo)" \
         -DWORKERPOOL_SANITIZE="$sanitize" -DWORKERPOOL_CARGO_TARGET="$host" -DWORKERPOOL_BUILD_EXAMPLES=OFF >"$dir/configure.log" 2>&1 ||
         fail "$(tail -20 "$dir/configure.log")"
-    cmake --build "$dir" --parallel "${JOBS:-$(nproc)}" --target workerpool_cargo "$@" >"$dir/build.log" 2>&1 ||
+    # shellcheck disable=SC2086 # words
+    cmake --build "$dir" --parallel "${JOBS:-$(nproc)}" --target workerpool_cargo $2 >"$dir/build.log" 2>&1 ||
         fail "$(tail -20 "$dir/build.log")"
 }
 
@@ -97,14 +99,25 @@ $(tail -n 5 "$log")
 (all of it: $log)"
     fi
     if [ $status = 77 ]; then skipped=$((skipped + 1)); else programs=$((programs + 1)); fi
-    echo "$(tail -n 1 "$log") ($((SECONDS - began)) s)"
+    echo "$(grep -v '^$' "$log" | tail -n 1) ($((SECONDS - began)) s)"
 }
-# run_tests DIR c|cpp NOT COMMAND…: each program of tests/c or tests/cpp, but those that NOT names (words), by this command if one is given.
-run_tests() {
-    local dir=$1 language=$2 not=" $3 " source name
-    shift 3
+# tests_of c|cpp [NOT…]: the programs of tests/c or tests/cpp, as LANGUAGE_NAME, but those of the names NOT.
+tests_of() {
+    local language=$1 source name
+    shift
     for source in "$ROOT/tests/$language"/*."$language"; do
         name=$(basename "$source" ".$language")
-        [[ $not == *" $name "* ]] || run_program "$dir" "${language}_$name" "$@" "$dir/tests/$language/test_${language}_${name}_shared"
+        [[ " $* " == *" $name "* ]] || echo "${language}_$name"
     done
+}
+# targets TESTS: what CMake calls them.
+targets() {
+    local name
+    for name in $1; do echo "test_${name}_shared"; done
+}
+# run_tests DIR TESTS COMMAND…: each of these tests (words, as above), by this command if one is given.
+run_tests() {
+    local dir=$1 tests=$2 name
+    shift 2
+    for name in $tests; do run_program "$dir" "$name" "$@" "$dir/tests/${name%%_*}/test_${name}_shared"; done
 }
