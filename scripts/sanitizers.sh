@@ -7,7 +7,8 @@
 rust_with_sources() {
     local rustc
     for rustc in "$(command -v rustc)" /usr/bin/rustc; do
-        if [ -x "$rustc" ] && [ -e "$("$rustc" --print sysroot)/lib/rustlib/src/rust/library/std/Cargo.toml" ]; then
+        if [ -x "$rustc" ] && [ "$("$rustc" --version | cut -d . -f 2)" -ge 85 ] &&
+            [ -e "$("$rustc" --print sysroot)/lib/rustlib/src/rust/library/std/Cargo.toml" ]; then
             echo "$rustc"
             return
         fi
@@ -67,6 +68,10 @@ build_sanitized() {
     cmake --build "$dir" --parallel "${JOBS:-$(nproc)}" --target workerpool_cargo $2 >"$dir/build.log" 2>&1 ||
         fail "$(tail -20 "$dir/build.log")"
 }
+
+# --fair-sched: one thread runs at a time, and one that polls must not keep from running what it polls for.
+MEMCHECK=(valgrind --quiet --fair-sched=yes --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
+    --show-leak-kinds=definite "--suppressions=$ROOT/tests/valgrind.supp")
 
 # What a tool has to say, of any process of a test, is a finding, whatever the test makes of it.
 FINDING='WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer|runtime error: |Sanitizer:DEADLYSIGNAL|^==[0-9]+== (Invalid|Mismatched|Conditional|Use of|Syscall|Process terminating|[0-9,]+ bytes in .* lost)'

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A planted mistake: the library is told to write into memory that was freed. scripts/asan proves with it that the library is
+ * A planted mistake: the library is given memory that was freed. scripts/asan proves with it that the library is
  * instrumented too, since nothing else touches the memory; scripts/valgrind, that it looks into the library.
  */
 #include <stdlib.h>
