@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
+# shellcheck shell=bash
 # Sourced after common.sh: how the library and the test programs are built with a sanitizer, and how the programs are run under one.
 
 # The thread sanitizer wants Rust's standard library instrumented, too, or it reports races that are none; so it wants a Rust that has its
