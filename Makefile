@@ -14,7 +14,7 @@ TREEHASH := $(CMAKE_DIR)/examples/c/treehash
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test models mutants fuzz soak tsan coverage bench header languages lint clean build
+.PHONY: help run test models mutants fuzz soak asan tsan valgrind coverage bench header languages lint clean build
 
 help: ## what there is to make (this text)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -55,8 +55,18 @@ soak: ## one_fate and groups_stress run long: 1,000 rounds, as many under the ad
 	@$(MAKE) build
 	@scripts/soak $(BUILD)
 
-tsan: ## the C and C++ tests under the thread sanitizer, library and standard library instrumented
-	@scripts/tsan $(BUILD)
+asan: ## C and C++ tests under the address, leak and undefined-behaviour sanitizers
+	@scripts/setup test
+	@scripts/asan $(CMAKE_DIR)
+
+tsan: ## C, C++ and Rust tests under the thread sanitizer, Rust's standard library instrumented too
+	@scripts/setup test
+	@scripts/tsan $(CMAKE_DIR)
+
+valgrind: ## C tests under valgrind's memcheck
+	@scripts/setup test
+	@$(MAKE) build
+	@scripts/valgrind $(CMAKE_DIR)
 
 coverage: ## which lines and branches of src/ the tests run
 	@scripts/setup test

@@ -2,7 +2,8 @@
 #
 # The two libraries: cargo builds them, CMake imports them.
 
-find_program(CARGO cargo HINTS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin")
+# What PATH says comes first. (Where CARGO_HOME is unset, the first of these is /bin.)
+find_program(CARGO cargo PATHS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin")
 if(NOT CARGO)
     message(FATAL_ERROR "workerpool: cargo not found. It comes with the distribution's Rust package or with rustup.")
 endif()

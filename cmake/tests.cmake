@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
 # c.NAME.shared, c.NAME.static     each program of tests/c (and cpp.… of tests/cpp), linked to either library
+# cpp.clang                        those of tests/cpp by clang++, too
+# cpp.…_sanitizer                  those of tests/cpp under the address sanitizer (with leaks and undefined behaviour) and the thread
+#                                  sanitizer, the library instrumented too (make asan, make tsan: and those of tests/c, and in Rust)
 # programs.NAME                    the examples, driven by tests/programs/NAME.py
 # header.…, abi, readme, consumer   what a compiler, a linker and a user see of the library
 # faults.…                         what the library does after a fault of its own, planted for the purpose
@@ -102,6 +105,12 @@ workerpool_script(header.clang 300 "${tests}/header/compile" clang clang++)
 workerpool_script(header.generated 600 "${scripts}/check-header" "${PROJECT_BINARY_DIR}/cargo-header")
 workerpool_script(abi 600 "${scripts}/check-abi" "${PROJECT_BINARY_DIR}")
 workerpool_script(fuzz.short 180 "${scripts}/fuzz" "${PROJECT_BINARY_DIR}" 60)
+workerpool_script(cpp.clang 300 "${tests}/cpp/run-clang" "${PROJECT_BINARY_DIR}")
+if(NOT WORKERPOOL_SANITIZE)
+    workerpool_script(cpp.address_sanitizer 600 "${scripts}/asan" "${PROJECT_BINARY_DIR}" cpp)
+    workerpool_script(cpp.thread_sanitizer 600 "${scripts}/tsan" "${PROJECT_BINARY_DIR}" cpp)
+    set_tests_properties(cpp.address_sanitizer cpp.thread_sanitizer PROPERTIES LABELS sanitizer)
+endif()
 workerpool_script(instructions 120 "${scripts}/instructions" "${PROJECT_BINARY_DIR}")
 workerpool_script(faults.neighbour 120 "${tests}/faults/neighbour" "${PROJECT_BINARY_DIR}")
 workerpool_script(readme 60 "${tests}/header/readme" "${PROJECT_BINARY_DIR}")

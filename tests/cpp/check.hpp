@@ -11,6 +11,7 @@
 #include <functional>
 #include <future>
 #include <iostream>
+#include <memory>
 #include <random>
 #include <sstream>
 #include <string>
@@ -86,21 +87,25 @@ inline int end()
     return 0;
 }
 
-/// A task that tells that it has begun, and holds its worker until it is let go.
+/// A task that tells that it has begun, and holds its worker until it is let go. It shares the words with the gate, which may be gone
+/// before the task has seen the last of them.
 class gate {
 public:
     explicit gate(wp::pool &pool)
     {
-        pool.post([this] {
-            begun_.set_value();
-            open_.get_future().wait();
+        pool.post([words = words_] {
+            words->begun.set_value();
+            words->open.get_future().wait();
         });
-        begun_.get_future().wait();
+        words_->begun.get_future().wait();
     }
-    void open() { open_.set_value(); }
+    void open() { words_->open.set_value(); }
 
 private:
-    std::promise<void> begun_, open_;
+    struct words {
+        std::promise<void> begun, open;
+    };
+    std::shared_ptr<words> words_ = std::make_shared<words>();
 };
 
 inline wp::pool pool(std::uint32_t workers, std::uint32_t capacity)
