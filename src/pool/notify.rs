@@ -46,13 +46,11 @@ use super::list::{Links, List, Node};
 use super::queue::{Owes, Queue};
 use super::wait::Deadline;
 use super::{Error, Job, Pool, Wait};
-use crate::sync::{
-    AtomicBool, AtomicPtr, AtomicU64, Condvar, IS_MODEL, Mutex, MutexGuard, Ordering, this_thread,
-};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, this_thread};
 use crate::sys::eventfd::{EventFd, Refusal};
 
 /// How many waiters one take tells, if there will be another take.
-const TURN: u32 = if IS_MODEL { 1 } else { 16 };
+const TURN: u32 = if crate::sync::IS_MODEL { 1 } else { 16 };
 
 /// What a waiter is told by. It is called once, on any thread, after the waiter's memory was given back.
 #[derive(Clone, Copy)]

@@ -42,10 +42,12 @@ impl Deadline {
         self.0.map(|instant| Duration::from_nanos(instant.saturating_sub(clock::now_ns())))
     }
 
-    /// What is left, as a wait of its own.
+    /// What is left, as a wait of its own: at least a nanosecond, since a wait of 0 is one that never was to last, and is answered
+    /// otherwise.
     pub fn rest(self) -> Wait {
-        self.left()
-            .map_or(Wait::Forever, |left| Wait::For(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1)))
+        self.left().map_or(Wait::Forever, |left| {
+            Wait::For(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1).max(1))
+        })
     }
 
     pub fn is_over(self) -> bool {

@@ -97,7 +97,9 @@ impl Record {
     }
 
     pub fn ended(&self) -> u64 {
-        self.fates().iter().sum()
+        // SAFETY: see Sync.
+        let ends = self.0.with(|ends| unsafe { *ends });
+        ends.ran + ends.cancelled + ends.expired + ends.discarded
     }
 
     pub fn ran(&self) -> bool {
@@ -111,14 +113,7 @@ impl Record {
         self.0.with_mut(|ends| unsafe { (*ends).freed = true });
     }
 
-    /// How often it met each fate, in their order.
-    pub fn fates(&self) -> [u64; 4] {
-        // SAFETY: see Sync.
-        let ends = self.0.with(|ends| unsafe { *ends });
-        [ends.ran, ends.cancelled, ends.expired, ends.discarded]
-    }
-
-    pub fn end(&self, fate: Fate) {
+    fn end(&self, fate: Fate) {
         // SAFETY: see Sync.
         self.0.with_mut(|ends| unsafe {
             assert!(!(*ends).freed, "a task was touched after a wait said that it is over (L5)");

@@ -40,7 +40,6 @@ fn run_by<S: Scheduler + 'static>(
     rounds: usize,
     scenario: &Arc<impl Fn() + Send + Sync + 'static>,
 ) {
-    println!("{name}: WP_SEED={seed} {scheduler}, {rounds} schedules");
     let begun = Arc::new(AtomicUsize::new(0));
     let start = Instant::now();
     let mut batch = seed;
@@ -67,9 +66,9 @@ fn run_by<S: Scheduler + 'static>(
         batch = next_seed(batch);
     }
     let seconds = start.elapsed().as_secs_f64();
+    let pace = rounds as f64 / seconds;
     println!(
-        "{name}: {rounds} schedules by {scheduler} in {seconds:.1} s, {:.0} a second",
-        rounds as f64 / seconds
+        "{name}: {rounds} schedules by {scheduler} in {seconds:.1} s, {pace:.0} a second; WP_SEED={seed}"
     );
 }
 
