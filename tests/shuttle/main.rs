@@ -8,11 +8,13 @@ mod dice;
 #[path = "../models/explore.rs"]
 mod explore;
 mod groups;
+mod held;
 mod moves;
 mod scene;
 mod world;
 
 use explore::explore;
+use held::{play_held, play_meeting};
 use scene::{Scene, play};
 
 const PLAIN: Scene = Scene {
@@ -32,6 +34,18 @@ const PLAIN: Scene = Scene {
 #[test]
 fn submitters_and_a_shutdown() {
     explore(|| play(Scene { players: 4, ..PLAIN }));
+}
+
+/// All workers are held, the queue is full: those who wait for room are let go by a cancel or a close alone.
+#[test]
+fn submitters_to_a_pool_that_stands_still() {
+    explore(|| play_held(PLAIN));
+}
+
+/// Each worker is needed, and nobody helps with a shutdown.
+#[test]
+fn tasks_that_wait_for_each_other() {
+    explore(|| play_meeting(PLAIN));
 }
 
 /// Groups in groups with limits, failures and cancels, waits for them, and groups that are let go before their tasks.

@@ -1,6 +1,6 @@
 //! What a thread does to a pool, or a task from inside, and what may come of it.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use workerpool::pool::group::{OnFailure, Stop};
 use workerpool::pool::notify::{Notice, Waiter};
@@ -8,7 +8,7 @@ use workerpool::pool::results::{Place, WhenFull};
 use workerpool::pool::{Error, NO_DEADLINE, Wait};
 
 use crate::dice::Dice;
-use crate::explore::TestDetail;
+use crate::explore::{Condvar, Mutex, TestDetail};
 use crate::groups::{Handle, make};
 use crate::scene::{linger, wish};
 use crate::world::{Action, Line, World};
@@ -25,6 +25,13 @@ pub fn act(world: &World, action: Action) -> i32 {
     match action {
         Action::Nothing => {}
         Action::Linger(steps) => linger(steps),
+        Action::Pass => world.gate.pass(),
+        Action::Meet(count) => {
+            if world.waiting.fetch_add(1, Relaxed) + 1 == count {
+                world.gate.open();
+            }
+            world.gate.pass();
+        }
         Action::Fail => {
             world.is_cancelling.store(true, Relaxed);
             return 1;
@@ -37,7 +44,8 @@ pub fn act(world: &World, action: Action) -> i32 {
 /// A waiter for room, and how often it was told.
 struct Ear<'a> {
     waiter: Waiter,
-    told: AtomicU64,
+    told: Mutex<u64>,
+    is_told: Condvar,
     world: &'a World,
     seed: u64,
 }
@@ -48,14 +56,21 @@ impl<'a> Player<'a> {
     }
 
     pub fn play(mut self, moves: u64) {
-        let (waiter, told, seed) = (Waiter::new(), AtomicU64::new(0), self.dice.below(u64::MAX));
-        let ear = Ear { waiter, told, world: self.world, seed };
+        let (told, is_told, seed) = (Mutex::new(0), Condvar::new(), self.dice.below(u64::MAX));
+        let ear = Ear { waiter: Waiter::new(), told, is_told, world: self.world, seed };
         let mut expected = 0;
         for _ in 0..moves {
             if self.world.scene.has_notices && self.dice.one_in(3) {
                 self.listen(&ear, &mut expected);
             } else {
                 self.go();
+            }
+        }
+        if self.dice.one_in(2) {
+            // It comes without a shutdown's help.
+            let mut told = ear.told.lock().unwrap();
+            while *told < expected {
+                told = ear.is_told.wait(told).unwrap();
             }
         }
         self.forget(&ear, &mut expected);
@@ -116,8 +131,12 @@ impl<'a> Player<'a> {
     }
 
     fn submit(&mut self, group: Option<Handle>) {
-        let (world, wait) = (self.world, self.wait());
-        let (action, detail) = (self.action(), self.detail(group));
+        let (action, wait) = (self.action(), self.wait());
+        let _ = self.submit_so(group, action, wait);
+    }
+
+    pub fn submit_so(&mut self, group: Option<Handle>, action: Action, wait: Wait) -> Result<(), Error> {
+        let (world, detail) = (self.world, self.detail(group));
         let number = world.number(1, group);
         let results = world.results.as_ref().filter(|_| self.dice.one_in(2));
         let result = match results {
@@ -129,6 +148,7 @@ impl<'a> Player<'a> {
         };
         self.judge(group, results.is_some(), wait, result);
         self.note(number, group, results.is_some(), result);
+        result
     }
 
     /// In one go, or one by one where groups and deadlines are to be looked at.
@@ -216,7 +236,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    fn cancel(&mut self, group: Option<Handle>) {
+    pub fn cancel(&mut self, group: Option<Handle>) {
         let Some(group) = group else { return };
         self.world.is_cancelling.store(true, Relaxed);
         self.world.pool.cancel(group.get(), Stop::Cancelled);
@@ -237,7 +257,7 @@ impl<'a> Player<'a> {
 
     /// Begins to wait for room, or no longer.
     fn listen(&mut self, ear: &Ear<'_>, expected: &mut u64) {
-        if *expected > ear.told.load(Relaxed) && self.dice.one_in(2) {
+        if *expected > *ear.told.lock().unwrap() && self.dice.one_in(2) {
             return self.forget(ear, expected);
         }
         let arg = (&raw const *ear).cast_mut().cast();
@@ -257,7 +277,7 @@ impl<'a> Player<'a> {
             Ok(()) => *expected -= 1,
             Err(error) => assert_eq!(error, Error::TooLate),
         }
-        assert_eq!(ear.told.load(Relaxed), *expected, "a waiter is told once");
+        assert_eq!(*ear.told.lock().unwrap(), *expected, "a waiter is told once");
     }
 }
 
@@ -268,5 +288,6 @@ unsafe fn told(_: *const (), ear: *mut ()) {
     if player.dice.one_in(2) {
         player.submit(None);
     }
-    ear.told.fetch_add(1, Relaxed);
+    *ear.told.lock().unwrap() += 1;
+    ear.is_told.notify_all();
 }

@@ -18,7 +18,8 @@ const DEPTH: usize = 3;
 const BATCH: usize = 200;
 const STEPS_MAX: usize = 200_000;
 
-/// `WP_SEED` is the first batch's seed (unset: a fresh one), `WP_ROUNDS` the schedules by each scheduler (unset: 200).
+/// `WP_SEED` is the first batch's seed (unset: a fresh one), `WP_ROUNDS` the schedules by each scheduler (unset: 200),
+/// `WP_SCHEDULER` the only one that is wanted.
 pub fn run<F: Fn() + Send + Sync + 'static>(scenario: F) {
     let name = std::any::type_name::<F>().trim_end_matches("::{{closure}}");
     let name = name.split_once("::").map_or(name, |(_, name)| name);
@@ -28,8 +29,13 @@ pub fn run<F: Fn() + Send + Sync + 'static>(scenario: F) {
     let seed = number("WP_SEED").unwrap_or_else(|| RandomState::new().hash_one(name));
     let uniform = |seed, rounds| RandomScheduler::new_from_seed(seed, rounds);
     let pct = |seed, rounds| PctScheduler::new_from_seed(seed, DEPTH, rounds);
-    run_by(name, "uniform", uniform, seed, rounds, &scenario);
-    run_by(name, "pct", pct, seed, rounds, &scenario);
+    let is_wanted = |scheduler| std::env::var("WP_SCHEDULER").map_or(true, |only| only == scheduler);
+    if is_wanted("uniform") {
+        run_by(name, "uniform", uniform, seed, rounds, &scenario);
+    }
+    if is_wanted("pct") {
+        run_by(name, "pct", pct, seed, rounds, &scenario);
+    }
 }
 
 fn run_by<S: Scheduler + 'static>(

@@ -138,7 +138,10 @@ pub fn linger(steps: u64) {
     (0..steps).for_each(|_| yield_now());
 }
 
-fn thread(world: &Arc<World>, body: impl FnOnce(&World) + Send + 'static) -> JoinHandle<()> {
+pub fn thread<T: Send + 'static>(
+    world: &Arc<World>,
+    body: impl FnOnce(&World) -> T + Send + 'static,
+) -> JoinHandle<T> {
     let world = world.clone();
     spawn(move || body(&world))
 }

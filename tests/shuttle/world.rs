@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex};
 use workerpool::pool::results::{Order, Place, Results, WhenFull};
 use workerpool::pool::{Config, Error, Fate, Job, Mode, NO_WORKER, Outcome, Pool, Wait};
 
-use crate::explore::{JoinHandle, NoHooks, TestDetail, spawn};
+use crate::explore::{Gate, JoinHandle, NoHooks, TestDetail, spawn};
 use crate::groups::Handle;
-use crate::scene::Scene;
+use crate::scene::{Scene, linger};
 
 /// What is noted here is noted between two switches of the model's threads, so plain locks and numbers will do.
 pub struct World {
     pub scene: Scene,
+    pub gate: Gate,
+    pub waiting: AtomicU64,
     pub pool: Pool<Task>,
     pub results: Option<Results<Entry>>,
     order: Order,
@@ -66,6 +68,10 @@ pub enum Action {
     Nothing,
     /// Lets others go on so often.
     Linger(u64),
+    /// Waits until the world's gate is open.
+    Pass,
+    /// The same; the last of so many opens it.
+    Meet(u64),
     Fail,
     /// Whatever a thread does, with these dice.
     Move(u64),
@@ -117,6 +123,8 @@ impl Job for Task {
 
     fn end(&self, detail: &TestDetail, outcome: Outcome) {
         let world = self.world();
+        linger(self.number as u64 % 3);
+        assert!(!world.is_over.load(Relaxed), "a task ends after the end (L5)");
         world.live(self.number, |life| {
             assert!(!life.is_free, "a task was touched after a wait said that it is over (L5)");
             assert_eq!(life.has_run, outcome.fate == Fate::Ran);
@@ -134,6 +142,8 @@ impl World {
     pub fn new(scene: Scene, config: Config, results: Option<(u32, WhenFull, Order)>) -> Arc<World> {
         let world = Arc::new(World {
             scene,
+            gate: Gate::new(),
+            waiting: AtomicU64::new(0),
             pool: Pool::new(&config).unwrap(),
             results: results.map(|(capacity, when, order)| Results::new(capacity, when, order).unwrap()),
             order: results.map_or(Order::Ends, |(_, _, order)| order),
