@@ -14,7 +14,7 @@ pub struct Futex {
 
 #[must_use]
 #[derive(Default)]
-pub struct Wake;
+pub struct Wake();
 
 impl Futex {
     pub fn new(value: u32) -> Self {
@@ -31,7 +31,7 @@ impl Futex {
     pub fn wake(&self) -> Wake {
         let _guard = self.sleeper.0.lock();
         self.sleeper.1.notify_one();
-        Wake
+        Wake()
     }
 }
 

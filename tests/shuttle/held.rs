@@ -52,7 +52,7 @@ pub fn play_held(scene: Scene) {
     world.gate.open();
     assert_eq!(world.shutdown(mode, Wait::Forever), Ok(()));
     group.release();
-    world.check();
+    world.check(0);
 }
 
 /// Refused for this reason, or out of time before.
@@ -89,5 +89,5 @@ pub fn play_meeting(scene: Scene) {
         world.release(&covered);
     }
     assert_eq!(world.shutdown(Mode::Drain, Wait::Forever), Ok(()));
-    world.check();
+    world.check(0);
 }

@@ -98,6 +98,7 @@ impl<'a> Player<'a> {
                 let glance = self.world.pool.glance();
                 assert!(glance.queued() + glance.running() <= glance.accepted);
             }
+            15 if self.dice.one_in(4) => self.close_results(),
             _ => linger(self.dice.below(8)),
         }
     }
@@ -197,7 +198,9 @@ impl<'a> Player<'a> {
             Err(Error::Full) => wait == Wait::Never,
             Err(Error::ResultsFull) => is_recorded && (refuses || matches!(wait, Wait::Never | Wait::For(0))),
             Err(Error::TimedOut) => matches!(wait, Wait::For(_)) && !(is_inside && wait != Wait::For(0)),
-            Err(Error::Closed) => world.is_closing.load(Relaxed),
+            Err(Error::Closed) => {
+                world.is_closing.load(Relaxed) || (is_recorded && world.has_closed_results.load(Relaxed))
+            }
             Err(Error::Cancelled) => group.is_some() && world.is_cancelling.load(Relaxed),
             Err(Error::Deadlock) => (is_inside || world.scene.is_manual) && wait != Wait::Never,
             Err(_) => false,
@@ -240,6 +243,13 @@ impl<'a> Player<'a> {
         let Some(group) = group else { return };
         self.world.is_cancelling.store(true, Relaxed);
         self.world.pool.cancel(group.get(), Stop::Cancelled);
+    }
+
+    fn close_results(&self) {
+        if let Some(results) = &self.world.results {
+            self.world.has_closed_results.store(true, Relaxed);
+            results.close();
+        }
     }
 
     /// A group that is let go before its tasks have ended, or waited for.

@@ -44,14 +44,17 @@ pub fn play(scene: Scene) {
             thread(&world, |world| step(world, theirs))
         })
         .collect();
-    let mut theirs = dice.fork();
-    let reader = thread(&world, move |world| {
-        world.read(|| {
-            linger(theirs.below(12));
-            1 + theirs.below(2) as usize
+    let readers = dice.pick(&[1, 1, 2]);
+    let reading: Vec<_> = (0..readers)
+        .map(|_| {
+            let mut theirs = dice.fork();
+            let next = move || {
+                linger(theirs.below(12));
+                1 + theirs.below(2) as usize
+            };
+            thread(&world, |world| world.read(next))
         })
-    });
-
+        .collect();
     let rival = dice.one_in(3).then(|| {
         let theirs = dice.fork();
         thread(&world, |world| end(world, theirs))
@@ -73,9 +76,9 @@ pub fn play(scene: Scene) {
     if let Some(results) = &world.results {
         results.close();
     }
-    reader.join().unwrap();
+    reading.into_iter().for_each(|reader| reader.join().unwrap());
     std::mem::take(&mut *world.groups.lock().unwrap()).into_iter().for_each(Handle::release);
-    world.check();
+    world.check(readers);
 }
 
 fn build(scene: Scene, dice: &mut Dice) -> Arc<World> {
