@@ -14,7 +14,7 @@ TREEHASH := $(CMAKE_DIR)/examples/c/treehash
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test models mutants fuzz soak asan tsan valgrind coverage bench header languages lint clean build
+.PHONY: help run test models shuttle mutants fuzz soak asan tsan valgrind coverage bench header languages lint clean build
 
 help: ## what there is to make (this text)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -37,6 +37,9 @@ build: ## the libraries, examples and test programs, in BUILD/cmake
 models: ## the concurrency models in their full form (make test runs a bounded one)
 	@mkdir -p $(BUILD)
 	@scripts/models $(BUILD) 3
+
+shuttle: ## whole pools under 200,000 orders of events each, drawn (make test draws 4,000); WP_SEED repeats a run
+	@scripts/shuttle $(BUILD) 200000
 
 mutants: ## do the tests notice when the library is broken on purpose?
 	@scripts/setup test

@@ -6,7 +6,10 @@
 
 /// The places. The numbers are those of tests/faults/faults.h.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(wp_loom, allow(dead_code, reason = "the models have no border, and so not its places"))]
+#[cfg_attr(
+    any(wp_loom, wp_shuttle),
+    allow(dead_code, reason = "the models have no border, and so not its places")
+)]
 pub enum Stage {
     /// A create has started a worker, and there are more to start or not.
     Start,

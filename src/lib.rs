@@ -10,7 +10,7 @@
 //! The product's interface is C's: `include/workerpool.h`. The Rust items are public for this repository's tests only.
 
 mod faults;
-#[cfg(not(wp_loom))]
+#[cfg(not(any(wp_loom, wp_shuttle)))]
 pub mod ffi;
 pub mod pool;
 pub mod sync;

@@ -67,9 +67,19 @@ impl<J: Job> Pool<J> {
         self.step(u64::MAX, &mut 0).map(drop)
     }
 
+    /// The same until nothing is queued, running or in its `end`. What is not queued then is another thread's, that ends it out of turn.
+    pub(super) fn step_until_quiet(&self) -> Result<(), Error> {
+        while !self.is_quiet(&self.crew.lock()) {
+            if !self.step(u64::MAX, &mut 0)? && !self.is_quiet(&self.crew.lock()) {
+                return Err(Error::Deadlock);
+            }
+        }
+        Ok(())
+    }
+
     /// How long a call waits in which time may be up between two tries: on a manual pool no time passes.
     pub(super) fn patience(&self, wait: Wait) -> Wait {
-        if self.config.is_manual() && matches!(wait, Wait::For(1..)) { Wait::Forever } else { wait }
+        if self.config.is_manual() && matches!(wait, Wait::For(_)) { Wait::Forever } else { wait }
     }
 
     /// A push to a full queue: the tasks that are in its way run here and now.

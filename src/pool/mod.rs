@@ -78,13 +78,13 @@ pub use stats::{Report, Snapshot};
 pub use wait::Wait;
 
 use crate::faults::{self, Stage};
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{self, AtomicBool, AtomicU64, Ordering};
 use crate::sys::clock;
 
 /// How often a worker that finds nothing looks again before it sleeps, and only where another thread can run meanwhile. Long
 /// enough for who submits the next task as soon as it has the answer to the last; a longer look gained nothing and made the next
 /// wake-up slower (docs/design.md has the figures).
-const SPINS: u32 = if cfg!(wp_loom) { 1 } else { 16 };
+const SPINS: u32 = if sync::IS_MODEL { 1 } else { 16 };
 
 pub struct Pool<J: Job> {
     queue: queue::Queue<J>,
@@ -128,7 +128,7 @@ impl<J: Job> Pool<J> {
             failed: AtomicBool::new(false),
             clock: config.is_manual().then(clock::Manual::default),
             config: *config,
-            spins: if cfg!(wp_loom) || crate::sys::cpus::usable() > 1 { SPINS } else { 0 },
+            spins: if sync::IS_MODEL || crate::sys::cpus::usable() > 1 { SPINS } else { 0 },
         })
     }
 
@@ -226,7 +226,6 @@ impl<J: Job> Pool<J> {
     ) -> Result<queue::Pushed, Error> {
         match wait {
             Wait::Never => Err(Error::Full),
-            Wait::For(0) => Err(Error::TimedOut),
             _ if self.is_inside() => Err(Error::Deadlock),
             _ if self.config.is_manual() => self.push_stepping(job, detail),
             _ => {

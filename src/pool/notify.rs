@@ -50,7 +50,7 @@ use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Condvar, Mutex, MutexGuard, 
 use crate::sys::eventfd::{EventFd, Refusal};
 
 /// How many waiters one take tells, if there will be another take.
-const TURN: u32 = if cfg!(wp_loom) { 1 } else { 16 };
+const TURN: u32 = if crate::sync::IS_MODEL { 1 } else { 16 };
 
 /// What a waiter is told by. It is called once, on any thread, after the waiter's memory was given back.
 #[derive(Clone, Copy)]

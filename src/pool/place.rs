@@ -89,7 +89,7 @@ impl<J: Job> Pool<J> {
                 }
                 stretch += 1;
             }
-            let rest = if matches!(wait, Wait::For(1..)) { deadline.rest() } else { wait };
+            let rest = if matches!(wait, Wait::For(_)) { deadline.rest() } else { wait };
             let give_back = |index: usize| {
                 if let Some(results) = results(first + index) {
                     results.give_back(places[index].get());
@@ -118,7 +118,7 @@ impl<J: Job> Pool<J> {
         let deadline = wait.begin();
         while *accepted < count {
             let index = *accepted;
-            let rest = if matches!(wait, Wait::For(1..)) { deadline.rest() } else { wait };
+            let rest = if matches!(wait, Wait::For(_)) { deadline.rest() } else { wait };
             let (made, detail) = job(index, Place::NONE);
             match results(index) {
                 None => self.submit(made, detail, rest)?,
@@ -135,7 +135,7 @@ impl<J: Job> Pool<J> {
     /// Inside a callback a timeout other than 0 says `Deadlock`, however short it is (law L6), and not that the time is up.
     fn patience_of_batch(&self, wait: Wait) -> Wait {
         match wait {
-            Wait::For(1..) if self.is_inside() => Wait::Forever,
+            Wait::For(_) if self.is_inside() => Wait::Forever,
             wait => self.patience(wait),
         }
     }

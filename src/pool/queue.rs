@@ -52,7 +52,7 @@ use super::group::Group;
 use super::job::Detail;
 use super::lanes::Lanes;
 use super::{Error, Job};
-use crate::sync::{AtomicU64, Ordering, UnsafeCell, spin_loop, yield_now};
+use crate::sync::{AtomicU64, IS_MODEL, Ordering, UnsafeCell, spin_loop, yield_now};
 use claims::Annex;
 
 const CLOSED: u64 = 1 << 63;
@@ -383,7 +383,7 @@ impl<J: Job> Queue<J> {
 /// processor between its two steps.
 struct Pause(u32);
 
-const SPINS: u32 = if cfg!(wp_loom) { 3 } else { 64 };
+const SPINS: u32 = if IS_MODEL { 3 } else { 64 };
 
 impl Pause {
     fn new() -> Self {

@@ -49,7 +49,7 @@ use super::queue::{Pushed, Queue};
 use super::wait::Deadline;
 use super::{Error, Job};
 use crate::faults;
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Wake};
+use crate::sync::{AtomicU64, IS_MODEL, Mutex, MutexGuard, Ordering, Wake};
 use crate::sys::clock;
 
 const PATIENCE_FIRST: Duration = Duration::from_millis(1);
@@ -150,7 +150,7 @@ impl<J: Job> Room<J> {
         // The queue was full just now. A single place that is free again by now would only make this submitter and the workers
         // wait for each other task by task; but a refusal must be seen, whose cause comes before its `release_all`.
         let mut shall_try = queue.is_closed() || is_refused();
-        let mut has_looked = cfg!(wp_loom);
+        let mut has_looked = IS_MODEL;
         let mut patience = if is_at_door { PATIENCE_FIRST } else { PATIENCE_BEHIND };
         let result = loop {
             // Asked before the last try: room that came before the deadline is never missed.
@@ -251,7 +251,8 @@ fn wake_first<J: Job>(line: &List<Waiter<J>>) -> Wake {
     line.first().map_or_else(Wake::default, |first| first.parker.unpark())
 }
 
-/// The models have no clock: there, only a release ends a wait.
+/// In the models patience never runs out, so that who is forgotten is seen: there, only a release or the deadline ends a wait.
 fn limit(deadline: Deadline, patience: Duration) -> Option<Duration> {
-    if cfg!(wp_loom) { None } else { Some(deadline.left().map_or(patience, |left| left.min(patience))) }
+    let left = deadline.left();
+    if IS_MODEL { left } else { Some(left.map_or(patience, |left| left.min(patience))) }
 }

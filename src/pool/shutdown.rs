@@ -125,7 +125,7 @@ impl<J: Job> Pool<J> {
             return Ok(());
         }
         if self.config.is_manual() && wait != Wait::Never {
-            self.step_all()?;
+            return self.step_until_quiet();
         }
         let deadline = wait.begin();
         let mut state = self.crew.lock();

@@ -11,7 +11,7 @@ use crate::sys::clock;
 pub enum Wait {
     /// Not at all; a submit then says `Full`, and never `TimedOut`.
     Never,
-    /// For so many nanoseconds; 0 is what is left of more.
+    /// For so many nanoseconds, at least one.
     For(u64),
     Forever,
 }
@@ -46,10 +46,11 @@ impl Deadline {
         self.0.map(|instant| Duration::from_nanos(instant.saturating_sub(clock::now_ns())))
     }
 
-    /// What is left, as a wait of its own.
+    /// What is left, as a wait of its own: never none, since who does not wait at all is answered otherwise.
     pub fn rest(self) -> Wait {
-        self.left()
-            .map_or(Wait::Forever, |left| Wait::For(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1)))
+        self.left().map_or(Wait::Forever, |left| {
+            Wait::For(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX - 1).max(1))
+        })
     }
 
     pub fn is_over(self) -> bool {

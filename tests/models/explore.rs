@@ -1,5 +1,5 @@
-//! One scenario, two ways to run it: by the model checker through every interleaving (`--cfg wp_loom`), else many times on
-//! real threads, as a stress test.
+//! One scenario, three ways to run it: by loom through every interleaving (`--cfg wp_loom`), by shuttle through some that are drawn
+//! (`--cfg wp_shuttle`), else many times on real threads, as a stress test.
 
 #![allow(dead_code)]
 
@@ -12,7 +12,12 @@ pub use loom::{
     sync::{Condvar, Mutex},
     thread::{JoinHandle, spawn, yield_now},
 };
-#[cfg(not(wp_loom))]
+#[cfg(wp_shuttle)]
+pub use shuttle::{
+    sync::{Condvar, Mutex},
+    thread::{JoinHandle, spawn, yield_now},
+};
+#[cfg(not(any(wp_loom, wp_shuttle)))]
 pub use std::{
     sync::{Condvar, Mutex},
     thread::{JoinHandle, spawn, yield_now},
@@ -48,7 +53,15 @@ fn explore_to(bound: usize, scenario: impl Fn() + Send + Sync + 'static) {
     model.check(scenario);
 }
 
-#[cfg(not(wp_loom))]
+#[cfg(wp_shuttle)]
+#[path = "../shuttle/runner.rs"]
+mod runner;
+#[cfg(wp_shuttle)]
+fn explore_to(_: usize, scenario: impl Fn() + Send + Sync + 'static) {
+    runner::run(scenario);
+}
+
+#[cfg(not(any(wp_loom, wp_shuttle)))]
 fn explore_to(_: usize, scenario: impl Fn() + Send + Sync + 'static) {
     let rounds = std::env::var("WP_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(2_000);
     for _ in 0..rounds {
@@ -205,7 +218,7 @@ impl Job for TestJob {
     }
 }
 
-struct NoHooks;
+pub struct NoHooks;
 
 impl ThreadHooks for NoHooks {
     fn started(&self, _: u32) {}
