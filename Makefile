@@ -14,7 +14,7 @@ TREEHASH := $(CMAKE_DIR)/examples/c/treehash
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test models shuttle mutants fuzz soak asan tsan valgrind coverage bench header languages lint clean build
+.PHONY: help run test models shuttle mutants fuzz soak stress asan tsan valgrind coverage bench header languages lint clean build
 
 help: ## what there is to make (this text)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -53,10 +53,15 @@ fuzz: ## programs of API calls for SECONDS (1,800), half of them under the addre
 	@$(MAKE) build
 	@scripts/fuzz $(CMAKE_DIR) $(SECONDS) sanitized
 
-soak: ## one_fate and groups_stress run long: 1,000 rounds, as many under the address sanitizer, some under valgrind
+soak: ## everything at once with random faults for SECONDS (1,800): nothing lost, memory flat
 	@scripts/setup test
 	@$(MAKE) build
-	@scripts/soak $(BUILD)
+	@scripts/soak $(CMAKE_DIR) $(SECONDS)
+
+stress: ## one_fate and groups_stress run long: 1,000 rounds, as many under the address sanitizer, some under valgrind
+	@scripts/setup test
+	@$(MAKE) build
+	@scripts/stress $(BUILD)
 
 asan: ## C and C++ tests under the address, leak and undefined-behaviour sanitizers
 	@scripts/setup test

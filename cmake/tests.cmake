@@ -9,6 +9,7 @@
 # faults.…                         what the library does after a fault of its own, planted for the purpose
 # ffi.LANGUAGE…                    examples/LANGUAGE: its tests, its examples, and docs/LANGUAGE.md followed from an empty folder
 # languages.…                      the eight things of docs/languages.md: the page, and its programs in C and C++ (the others': ffi.…)
+# soak.short                       everything at once, with random faults, for 10 seconds (make soak: for half an hour)
 # fuzz.short                       programs of calls, by a fuzzer, for a minute (make fuzz: for half an hour)
 # instructions                     what a task costs, in instructions: no timing is ever a test
 #
@@ -73,6 +74,12 @@ workerpool_program(test_faults "${PROJECT_SOURCE_DIR}/tests/faults/faults.c" wor
 set_target_properties(test_faults PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${faults_dir}")
 add_test(NAME faults.stages COMMAND test_faults)
 set_tests_properties(faults.stages PROPERTIES TIMEOUT 120)
+
+# Also with planted faults: it arms them in processes of their own.
+workerpool_program(test_soak "${PROJECT_SOURCE_DIR}/tests/soak/soak.c" workerpool_with_faults)
+set_target_properties(test_soak PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/soak")
+add_test(NAME soak.short COMMAND test_soak 10)
+set_tests_properties(soak.short PROPERTIES TIMEOUT 120)
 
 foreach(name IN ITEMS manual threads)
     workerpool_program(fuzz_${name} "${PROJECT_SOURCE_DIR}/tests/fuzz/${name}.c" workerpool::shared)
