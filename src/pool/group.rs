@@ -27,8 +27,7 @@
 //! - G4: from the step that sets `WAITED` to the one that unsets it is a *watch*. They are counted as they begin, and as they end by who
 //!   left the group empty, later and maybe in another order. So once as many have ended as had begun when a waiter joined the last,
 //!   the group has been empty since it joined.
-//! - G5: a task is counted in the pool's figures before it leaves, and the pool is idle only when all have left. So after either wait the
-//!   figures of both agree.
+//! - G5: a task is in the pool's figures before it leaves, and the pool is idle only when all have left: after either wait they agree.
 
 #![allow(unsafe_code, reason = "a group names the one above it, on which it holds a reference")]
 
@@ -120,10 +119,9 @@ struct Fates {
     discarded: AtomicU64,
 }
 
-/// Of those who wait for the group to be empty.
+/// Watches (G4).
 #[derive(Default)]
 struct Gate {
-    /// Watches (G4).
     begun: u64,
     ended: u64,
 }
