@@ -146,8 +146,8 @@ unsafe fn submit_plain(pool: *mut wp_pool, run: wp_run_fn, arg: *mut c_void, wai
 /// Returns as wp_submit_for(); also WP_EINVAL: `task` or its `run` is NULL, its `struct_size` is wrong, or its group is of another
 /// pool; WP_ENOTSUP: a field is set that this version does not know; WP_ECANCELLED: its group, or one that this stands in, has been
 /// cancelled, also while the call waited; WP_ERESULTS; WP_ECLOSED: also if its results are closed; WP_EDEADLK: also if the
-/// call would have to wait for a place there; WP_EFORKED: also if its results were made before the fork. On any error `end` is not
-/// called and no record comes.
+/// call would have to wait for a place there; WP_EFORKED: also if its results were made before the fork. When several of
+/// WP_ECLOSED, WP_ECANCELLED and WP_ERESULTS are true, any of them is told. On any error `end` is not called and no record comes.
 /// Thread safety: any thread, also inside a callback of the pool. Blocks: while the queue is full, up to the timeout.
 /// Allocates nothing. Since 0.1.
 #[must_use]
