@@ -1141,8 +1141,8 @@ int wp_submit_batch(struct wp_pool *pool,
  * `end` callback. Others may submit meanwhile, and have new tasks running when the call returns.
  *
  * Returns WP_OK; WP_ETIMEDOUT: not so within `timeout_ns` nanoseconds (0: only looks; WP_FOREVER: no limit);
- * WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of this pool, or, of a manual pool: another thread runs or ends its tasks
- * just then; WP_EFORKED; WP_EPANIC.
+ * WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of this pool, or, of a manual pool: another thread submits, runs or ends a
+ * task just then; WP_EFORKED; WP_EPANIC.
  * Thread safety: any thread, also during and after a shutdown. Blocks: up to the timeout; on a manual pool, whose tasks it runs, as long
  * as they take. Since 0.1.
  */
@@ -1331,8 +1331,8 @@ int wp_group_release(struct wp_group *group);
  *
  * Returns WP_OK; WP_ETIMEDOUT: not so within `timeout_ns` nanoseconds (0: only looks, also inside a callback; WP_FOREVER: no limit);
  * WP_EINVAL: `group` is NULL; WP_EDEADLK: inside a callback of a task of that group (or of one inside it), whatever the timeout; or
- * inside another callback of the pool, when it would have to sleep, or on a thread that is not a worker; on a manual pool: when
- * another thread runs its tasks just then; WP_EFORKED; WP_EPANIC.
+ * inside another callback of the pool, when it would have to sleep, or on a thread that is not a worker; on a manual pool: another
+ * thread submits, runs or ends a task just then; WP_EFORKED; WP_EPANIC.
  * Thread safety: any thread, several at once too, also after a shutdown. Blocks: up to the timeout; inside a callback, for as
  * long as the tasks that it runs take. Allocates nothing. Since 0.1.
  */

@@ -177,7 +177,7 @@ public:
     }
 
 #if WP_HPP_STOP_TOKEN
-    // ---- A task that a std::stop_token stops: queued, it is cancelled at once; running, it sees it by its context (stop.hpp). ----
+    // ---- A task that a std::stop_token stops: queued, it is cancelled by who asks; running, it sees it by its context (stop.hpp). ----
 
     template <class F, class = detail::enable_callable<F>>
     detail::future_of<F> submit(std::stop_token stop, F &&callable, task_options options = {});

@@ -14,8 +14,8 @@ use crate::pool::{Error, Mode, Wait};
 /// `end` callback. Others may submit meanwhile, and have new tasks running when the call returns.
 ///
 /// Returns WP_OK; WP_ETIMEDOUT: not so within `timeout_ns` nanoseconds (0: only looks; WP_FOREVER: no limit);
-/// WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of this pool, or, of a manual pool: another thread runs or ends its tasks
-/// just then; WP_EFORKED; WP_EPANIC.
+/// WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of this pool, or, of a manual pool: another thread submits, runs or ends a
+/// task just then; WP_EFORKED; WP_EPANIC.
 /// Thread safety: any thread, also during and after a shutdown. Blocks: up to the timeout; on a manual pool, whose tasks it runs, as long
 /// as they take. Since 0.1.
 #[must_use]

@@ -310,8 +310,8 @@ pub unsafe extern "C" fn wp_group_release(group: *mut wp_group) -> c_int {
 ///
 /// Returns WP_OK; WP_ETIMEDOUT: not so within `timeout_ns` nanoseconds (0: only looks, also inside a callback; WP_FOREVER: no limit);
 /// WP_EINVAL: `group` is NULL; WP_EDEADLK: inside a callback of a task of that group (or of one inside it), whatever the timeout; or
-/// inside another callback of the pool, when it would have to sleep, or on a thread that is not a worker; on a manual pool: when
-/// another thread runs its tasks just then; WP_EFORKED; WP_EPANIC.
+/// inside another callback of the pool, when it would have to sleep, or on a thread that is not a worker; on a manual pool: another
+/// thread submits, runs or ends a task just then; WP_EFORKED; WP_EPANIC.
 /// Thread safety: any thread, several at once too, also after a shutdown. Blocks: up to the timeout; inside a callback, for as
 /// long as the tasks that it runs take. Allocates nothing. Since 0.1.
 #[must_use]

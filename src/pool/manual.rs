@@ -15,7 +15,8 @@
 //! - M1: only the seat's holder takes tasks as a worker. So they run one at a time, in the order in which they were accepted, and
 //!   the worker's counters are written by one thread at a time.
 //! - M2: the holder's number stands where law L6 looks for it; so a task that waits for its own pool is refused as ever.
-//! - M3: nobody ever sleeps here: what can't be had by stepping is answered with `Deadlock` at once.
+//! - M3: nobody ever sleeps here: what can't be had by stepping is answered with `Deadlock` at once. But what was accepted before the
+//!   answer, by whomever, can be had by stepping.
 
 #![forbid(unsafe_code)]
 
@@ -67,10 +68,14 @@ impl<J: Job> Pool<J> {
         self.step(u64::MAX, &mut 0).map(drop)
     }
 
-    /// The same until nothing is queued, running or in its `end`. What is not queued then is another thread's, that ends it out of turn.
-    pub(super) fn step_until_quiet(&self) -> Result<(), Error> {
-        while !self.is_quiet(&self.crew.lock()) {
-            if !self.step(u64::MAX, &mut 0)? && !self.is_quiet(&self.crew.lock()) {
+    /// Steps, so many tasks at once, until a wait is over. What is open then, though nothing was there to step, is in another thread's hands,
+    /// which is submitting it, runs it or ends it; unless a submit came between the step and the look.
+    pub fn step_until(&self, at_once: u64, is_over: impl Fn() -> bool) -> Result<(), Error> {
+        while !is_over() {
+            let accepted = self.queue.accepted();
+            let was_there = self.step(at_once, &mut 0)?;
+            // What came is looked for last: a task that `is_over` saw open is accepted by now, or its submit is not over.
+            if !was_there && !is_over() && self.queue.accepted() == accepted {
                 return Err(Error::Deadlock);
             }
         }

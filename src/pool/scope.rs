@@ -226,7 +226,8 @@ impl<J: Job> Pool<J> {
             return self.help(group, wait);
         }
         if self.config.is_manual() {
-            return self.step_until_empty(group);
+            // In their order, so others' tasks too; and no more of those than it takes.
+            return self.step_until(1, || group.is_empty());
         }
         let deadline = wait.begin();
         self.elsewhere.stay(group, || group.sleep_until_empty(deadline, || self.refuse_failed()))
@@ -255,16 +256,6 @@ impl<J: Job> Pool<J> {
             };
             self.pay_for_place();
             self.perform_scoped(me, &job, &detail, false);
-        }
-        Ok(())
-    }
-
-    /// The same on a pool without threads, whose tasks run in their order.
-    fn step_until_empty(&self, group: &Group) -> Result<(), Error> {
-        while !group.is_empty() {
-            if !self.step(1, &mut 0)? && !group.is_empty() {
-                return Err(Error::Deadlock);
-            }
         }
         Ok(())
     }

@@ -125,7 +125,7 @@ impl<J: Job> Pool<J> {
             return Ok(());
         }
         if self.config.is_manual() && wait != Wait::Never {
-            return self.step_until_quiet();
+            return self.step_until(u64::MAX, || self.is_quiet(&self.crew.lock()));
         }
         let deadline = wait.begin();
         let mut state = self.crew.lock();

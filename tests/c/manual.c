@@ -257,6 +257,47 @@ static void what_another_thread_steps_cannot_be_waited_for(void) {
     CHECK_EQ(WP_OK, wp_destroy(pool));
 }
 
+static void end_at_the_gate(const wp_outcome *outcome, void *arg) {
+    CHECK_EQ(WP_FATE_CANCELLED, outcome->fate);
+    gate_task(arg);
+}
+
+static int must_not_start(wp_context *context, void *arg) {
+    (void)context;
+    must_not_run(arg);
+    return 0;
+}
+
+static void *cancel(void *group) {
+    CHECK_EQ(WP_OK, wp_group_cancel(group));
+    return NULL;
+}
+
+static void what_another_thread_ends_cannot_be_waited_for(void) {
+    wp_pool *pool = manual_pool(2);
+    wp_group *group = NULL;
+    wp_task task = WP_TASK_INIT;
+    struct gate gate;
+    gate_init(&gate);
+    CHECK_EQ(WP_OK, wp_group_create(pool, NULL, &group));
+    task.run = must_not_start;
+    task.end = end_at_the_gate;
+    task.arg = &gate;
+    task.group = group;
+    CHECK_EQ(WP_OK, wp_submit_task(pool, &task, 0));
+    pthread_t other = check_thread(cancel, group);
+    check_wait(&gate.begun);
+    CHECK_EQ(WP_EDEADLK, wp_group_wait(group, WP_FOREVER));
+    CHECK_EQ(WP_EDEADLK, wp_wait_idle(pool, WP_FOREVER));
+    check_post(&gate.open);
+    check_join(other);
+    CHECK_EQ(WP_OK, wp_group_wait(group, WP_FOREVER));
+    CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+    CHECK_EQ(1, check_stats(pool).cancelled);
+    CHECK_EQ(WP_OK, wp_group_release(group));
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
 static void results_that_wait_for_their_reader_are_not_waited_for(void) {
     wp_pool *pool = manual_pool(4);
     wp_results_options options = WP_RESULTS_OPTIONS_INIT;
@@ -400,6 +441,7 @@ int main(void) {
     CASE(a_cancel_discards);
     CASE(nothing_waits_inside_a_task);
     CASE(what_another_thread_steps_cannot_be_waited_for);
+    CASE(what_another_thread_ends_cannot_be_waited_for);
     CASE(results_that_wait_for_their_reader_are_not_waited_for);
     CASE(the_clock_moves_when_it_is_told);
     CASE(bad_input_is_refused);

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: MIT
 // C++20
 //
-// A stop request reaches the task: queued, running, over, or not yet there.
+// A stop request reaches the task: queued, running, over, or not yet there; and nothing of a group that is gone.
+#include <workerpool.h>
+
+// What the header calls in place of these two: stop requests then come in between two of its own statements.
+static int release_and_stop(wp_group *group);
+static int retain_what_is_there(wp_group *group);
+#define wp_group_release release_and_stop
+#define wp_group_retain retain_what_is_there
 #include "check.hpp"
+#undef wp_group_release
+#undef wp_group_retain
 
 #include <memory>
 #include <stop_token>
@@ -59,6 +68,40 @@ static void too_early_refuses_and_too_late_does_nothing()
     CHECK(pool.try_submit(source.get_token(), [owned] {}).error() == std::errc::operation_canceled);
     CHECK_EQ(1, owned.use_count());
     CHECK_EQ(3, pool.submit(std::stop_token(), [] { return 3; }).get()); // a token that nobody can stop
+}
+
+static std::stop_source *stops_at_release;
+static wp_group *released;
+
+static int release_and_stop(wp_group *group)
+{
+    const int code = wp_group_release(group);
+    if (group != nullptr && stops_at_release != nullptr) {
+        released = group;
+        std::exchange(stops_at_release, nullptr)->request_stop();
+    }
+    return code;
+}
+
+static int retain_what_is_there(wp_group *group)
+{
+    CHECK(group != released);
+    return wp_group_retain(group);
+}
+
+// The task of a refused submit was never open, so nothing but its link and the callback of that keeps its group.
+static void a_refused_task_is_stopped_by_nobody_any_more()
+{
+    wp::pool pool = check::pool(1, 16);
+    pool.shutdown();
+    std::stop_source task, link;
+    stops_at_release = &task;
+    CHECK(pool.try_submit(task.get_token(), [] {}).error() == wp::errc::closed);
+    CHECK(task.stop_requested());
+    stops_at_release = &link;
+    { wp::cancel_on_stop last(link.get_token(), wp::group(pool)); }
+    CHECK(link.stop_requested());
+    released = nullptr;
 }
 
 static void its_group_holds_too()
@@ -145,6 +188,7 @@ int main()
     CASE(a_queued_task_is_cancelled_at_once);
     CASE(a_running_task_sees_it);
     CASE(too_early_refuses_and_too_late_does_nothing);
+    CASE(a_refused_task_is_stopped_by_nobody_any_more);
     CASE(its_group_holds_too);
     CASE(a_group_follows_a_token);
     CASE(every_task_has_one_fate_whoever_is_first);

@@ -153,6 +153,28 @@ fn wait_racing_the_end_of_the_last_task() {
     });
 }
 
+/// G5, M3: a wait for the group on a manual pool never sleeps: the task that another thread submits meanwhile is run by it, or not yet
+/// accepted; and once that submit is over nothing refuses it.
+#[test]
+fn wait_on_a_manual_pool_racing_a_submit() {
+    explore(|| {
+        let crew = manual_crew(2, 2);
+        let group = make(&crew);
+        let first = crew.submit_with(0, Action::Nothing, group.detail(), Wait::Never);
+        let other = crew.clone();
+        let submitter = spawn(move || other.submit_with(1, Action::Nothing, group.detail(), Wait::Never));
+        let waited = crew.pool.wait_group(group.get(), Wait::Forever);
+        assert!(matches!(waited, Ok(()) | Err(Error::Deadlock)), "{waited:?}");
+        assert_eq!(crew.records[0].ended(), 1);
+        let second = submitter.join().unwrap();
+        assert_eq!(crew.pool.wait_group(group.get(), Wait::Forever), Ok(()));
+        assert_eq!(crew.records[1].ended(), 1);
+        crew.shutdown(Mode::Drain);
+        crew.check(&[(0, first), (1, second)]);
+        group.release();
+    });
+}
+
 /// G5: the pool is idle only once its tasks have left their groups, whoever ended them.
 #[test]
 fn idle_racing_a_task_that_leaves_its_group() {

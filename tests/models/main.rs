@@ -5,6 +5,8 @@ mod groups;
 mod notify;
 mod results;
 
+use std::cell::Cell;
+
 use explore::*;
 use workerpool::pool::queue::{Queue, Taken, Taker};
 use workerpool::pool::room::Room;
@@ -227,6 +229,27 @@ fn who_steps_a_manual_pool_is_alone() {
         assert!(all.iter().all(|(_, result)| matches!(result, Ok(()) | Err(Error::Deadlock))), "{all:?}");
         crew.shutdown(Mode::Drain);
         crew.check(&all);
+    });
+}
+
+/// M3: what is submitted just after a wait has found nothing to step, and before it looks again, is stepped, not refused; with
+/// nothing more to come the wait is refused.
+#[test]
+fn a_submit_between_step_and_look_is_no_refusal() {
+    explore(|| {
+        let crew = manual_crew(2, 1);
+        let (looks, submitted) = (Cell::new(0), Cell::new(Err(Error::Full)));
+        let waited = crew.pool.step_until(1, || {
+            looks.set(looks.get() + 1);
+            if looks.get() == 2 {
+                submitted.set(crew.submit(0, Action::Nothing, Wait::Never));
+            }
+            crew.records[0].ran()
+        });
+        assert_eq!(waited, Ok(()));
+        assert_eq!(crew.pool.step_until(1, || false), Err(Error::Deadlock));
+        crew.shutdown(Mode::Drain);
+        crew.check(&[(0, submitted.get())]);
     });
 }
 
