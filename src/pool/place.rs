@@ -68,7 +68,6 @@ impl<J: Job> Pool<J> {
         wait: Wait,
         accepted: &mut usize,
     ) -> Result<(), Error> {
-        let wait = self.patience_of_batch(wait);
         let deadline = wait.begin();
         let places = [const { Cell::new(Place::NONE) }; STRETCH];
         while *accepted < count {
@@ -114,7 +113,6 @@ impl<J: Job> Pool<J> {
         wait: Wait,
         accepted: &mut usize,
     ) -> Result<(), Error> {
-        let wait = self.patience_of_batch(wait);
         let deadline = wait.begin();
         while *accepted < count {
             let index = *accepted;
@@ -130,14 +128,6 @@ impl<J: Job> Pool<J> {
             *accepted += 1;
         }
         Ok(())
-    }
-
-    /// Inside a callback a timeout other than 0 says `Deadlock`, however short it is (law L6), and not that the time is up.
-    fn patience_of_batch(&self, wait: Wait) -> Wait {
-        match wait {
-            Wait::For(_) if self.is_inside() => Wait::Forever,
-            wait => self.patience(wait),
-        }
     }
 
     fn reserve<R: Copy + Send + 'static>(
