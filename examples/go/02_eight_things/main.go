@@ -122,7 +122,7 @@ func cancel(pool *workerpool.Pool) {
 func deadline(pool *workerpool.Pool) {
 	letGo := holdTheWorker(pool)
 	// [deadline]
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second/10)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	late, err := pool.SubmitContext(ctx, func(context.Context) error { return nil })
 	check(err)
