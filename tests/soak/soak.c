@@ -532,6 +532,27 @@ static unsigned descriptors(void) {
     return count;
 }
 
+enum { AT_ONCE = 16 }; /* More threads than a round has. */
+static pthread_barrier_t all_there;
+
+static void *be_there(void *arg) {
+    (void)arg;
+    pthread_barrier_wait(&all_there);
+    return NULL;
+}
+
+/* glibc keeps the stacks of threads that have ended, as many as fit into 40 MiB, each with a block of memory. Afterwards it has them all. */
+static void fill_the_stack_cache(void) {
+    pthread_t threads[AT_ONCE];
+    CHECK_EQ(0, pthread_barrier_init(&all_there, NULL, AT_ONCE));
+    for (int i = 0; i < AT_ONCE; i++) {
+        threads[i] = check_thread(be_there, NULL);
+    }
+    for (int i = 0; i < AT_ONCE; i++) {
+        check_join(threads[i]);
+    }
+}
+
 int main(int argc, char **argv) {
     check_begin("soak");
     alarm(0); /* Each round has an alarm of its own. */
@@ -540,6 +561,7 @@ int main(int argc, char **argv) {
     pid_t stopper = begin_stops(check_random(&random));
     begin_signals();
     alarm(60);
+    fill_the_stack_cache();
     play_round(&random); /* What is made once: buffers, stacks that are kept. */
     long blocks = atomic_load(&live), early = 0, late = 0;
     unsigned open = descriptors();
