@@ -48,12 +48,11 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 
 static wp_pool *pool;
 static wp_results *results;
-static bool is_ordered;
 static wp_group *slots[SLOTS]; /* Groups that anybody may use, each with a reference. */
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_uint attempts, actors_done;
-static atomic_ulong plain_accepted, plain_ran, full_accepted, full_ended, fates[5], recorded, told, owed;
-static unsigned long rounds, tasks, records, refused_creates, forks, faults, unplanned;
+static atomic_ulong plain_accepted, plain_ran, full_accepted, full_ended, fates[5], recorded, told;
+static unsigned long rounds, tasks, records, refused_creates, forks, faults, signals;
 
 struct payload {
     unsigned alive;
@@ -307,9 +306,8 @@ static void create_all(uint64_t *random) {
     options.workers = 1 + (uint32_t)(dice >> 8) % 4;
     options.capacity = 1u << (dice >> 16) % 7;
     options.timers = dice >> 24 & 1;
-    is_ordered = dice >> 25 & 1;
     results_options.capacity = 1u << (dice >> 32) % 7;
-    results_options.flags = (is_ordered ? WP_RESULTS_ORDERED : 0) | (dice >> 26 & 1 ? WP_RESULTS_WAIT : 0);
+    results_options.flags = (dice >> 25 & 1 ? WP_RESULTS_ORDERED : 0) | (dice >> 26 & 1 ? WP_RESULTS_WAIT : 0);
     long before = atomic_load(&live);
     pool = NULL;
     results = NULL;
@@ -344,7 +342,7 @@ static void play_round(uint64_t *random) {
     create_all(random);
     atomic_store(&attempts, 0);
     atomic_store(&actors_done, 0);
-    atomic_ulong *counters[] = {&plain_accepted, &plain_ran, &full_accepted, &full_ended, &recorded, &read_records, &told, &owed,
+    atomic_ulong *counters[] = {&plain_accepted, &plain_ran, &full_accepted, &full_ended, &recorded, &read_records, &told,
                                 &fates[1],       &fates[2],  &fates[3],      &fates[4]};
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
         atomic_store(counters[i], 0);
@@ -471,7 +469,7 @@ static void let_the_library_fail(uint64_t *random) {
 
 static void note_signal(int number) {
     (void)number;
-    unplanned++;
+    signals++;
 }
 
 static void begin_signals(void) {
@@ -597,7 +595,7 @@ int main(int argc, char **argv) {
     waitpid(stopper, NULL, 0);
     printf("soak: %llu s: %lu rounds, %lu tasks, %lu records; %lu creates refused, %lu forks, %lu faults of the library, %lu signals; at most %ld "
            "KiB resident in the first quarter, %ld afterwards\n",
-           (unsigned long long)((check_now() - began) / NS_PER_S), rounds, tasks, records, refused_creates, forks, faults, unplanned, early, late);
+           (unsigned long long)((check_now() - began) / NS_PER_S), rounds, tasks, records, refused_creates, forks, faults, signals, early, late);
     if (seconds >= 60) {
         CHECK_AT_MOST(early + 1024, late); /* Flat, but for what malloc's arenas keep. */
     }
