@@ -70,10 +70,12 @@ set_target_properties(workerpool_with_faults PROPERTIES
     IMPORTED_SONAME "libworkerpool.so.${abi_version}"
     INTERFACE_INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/include")
 add_dependencies(workerpool_with_faults workerpool_faults)
-workerpool_program(test_faults "${PROJECT_SOURCE_DIR}/tests/faults/faults.c" workerpool_with_faults)
-set_target_properties(test_faults PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${faults_dir}")
-add_test(NAME faults.stages COMMAND test_faults)
-set_tests_properties(faults.stages PROPERTIES TIMEOUT 120)
+foreach(name IN ITEMS stages way_back)
+    workerpool_program(test_faults_${name} "${PROJECT_SOURCE_DIR}/tests/faults/${name}.c" workerpool_with_faults)
+    set_target_properties(test_faults_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${faults_dir}")
+    add_test(NAME faults.${name} COMMAND test_faults_${name})
+    set_tests_properties(faults.${name} PROPERTIES TIMEOUT 120)
+endforeach()
 
 # Also with planted faults: it arms them in processes of their own.
 workerpool_program(test_soak "${PROJECT_SOURCE_DIR}/tests/soak/soak.c" workerpool_with_faults)

@@ -1,4 +1,5 @@
-//! Planted faults of the library, to see what it does after one: a panic at a named place, where a test asks for it.
+//! Planted faults of the library, to see what it does after one: a panic at a named place, where a test asks for it. And a place where a
+//! test may hold a thread up, as a busy machine would.
 //!
 //! Only the feature `faults` brings them; without it a [`point`] is nothing at all, and the shipped library is built without.
 
@@ -45,10 +46,15 @@ pub enum Stage {
 #[inline(always)]
 pub fn point(_: Stage) {}
 
+/// A call has brought about what it was for, and has something left to do (`pool::callers`): here it may be held.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub fn way_back() {}
+
 #[cfg(feature = "faults")]
 mod imp {
     use super::Stage;
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
     pub const STAGES: usize = Stage::Read as usize + 1;
 
@@ -64,6 +70,28 @@ mod imp {
         }
     }
 
+    /// The next call on its way back is held, or one is; else 0.
+    static HOLD: AtomicU32 = AtomicU32::new(0);
+    const NEXT: u32 = 1;
+    const HELD: u32 = 2;
+
+    pub fn way_back() {
+        if HOLD.compare_exchange(NEXT, HELD, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            while HOLD.load(Ordering::Acquire) == HELD {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Holds the next call that comes by, or lets it go.
+    pub fn hold(shall_hold: bool) {
+        HOLD.store(if shall_hold { NEXT } else { 0 }, Ordering::Release);
+    }
+
+    pub fn is_held() -> bool {
+        HOLD.load(Ordering::Acquire) == HELD
+    }
+
     /// The stage's place panics after it was passed so many times; false if there is no such stage.
     pub fn plant(stage: u32, after: i64) -> bool {
         LEFT.get(stage as usize).map(|left| left.store(after, Ordering::Relaxed)).is_some()
@@ -71,4 +99,4 @@ mod imp {
 }
 
 #[cfg(feature = "faults")]
-pub use imp::{plant, point};
+pub use imp::{hold, is_held, plant, point, way_back};

@@ -49,11 +49,13 @@ pub(super) struct State {
     pub is_stepped: bool,
     /// Threads that end queued tasks out of turn (`scope`).
     pub visitors: u32,
+    /// Those who are counted in `callers`.
+    pub callers: u32,
 }
 
 pub(super) struct Crew {
     state: Mutex<State>,
-    /// Signalled when `live`, `idle_seen`, `stage`, the discarder or the visitors change.
+    /// Signalled when `live`, `idle_seen`, `stage`, the discarder or the visitors change; once closed, also when a caller is on its way back.
     pub changed: Condvar,
     pub workers: Box<[Worker]>,
     /// The thread that discards what is queued, else 0; set and unset under the lock. Exact for that thread itself.
@@ -88,6 +90,7 @@ impl Crew {
                 stage: Stage::Manned,
                 is_stepped: false,
                 visitors: 0,
+                callers: 0,
             }),
             changed: Condvar::new(),
             workers: records.into(),
@@ -98,6 +101,11 @@ impl Crew {
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    #[cfg(any(wp_loom, wp_shuttle))]
+    pub fn bury(&self) {
+        self.state.bury();
     }
 
     /// Whether this thread, a number of [`crate::sync::this_thread`], is a worker or the discarder.
@@ -141,9 +149,11 @@ impl Crew {
     pub fn wake_one<J: Job>(&self, queue: &Queue<J>) {
         let mut state = self.lock();
         let woken = state.asleep.pop();
-        self.note_waking(&state, queue);
+        if queue.pay_wake(state.asleep.is_empty()) {
+            self.changed.notify_all();
+        }
         drop(state);
-        // If nobody sleeps any more, the queue has been closed meanwhile: everybody is awake, and no push comes.
+        // If nobody sleeps any more, the queue has been closed meanwhile: everybody is awake, and no push comes. The pool may be gone then.
         if let Some(worker) = woken {
             self.workers[worker as usize].parker.unpark().pay();
         }
@@ -154,14 +164,8 @@ impl Crew {
         while let Some(worker) = state.asleep.pop() {
             self.workers[worker as usize].parker.unpark().pay();
         }
-        self.note_waking(&state, queue);
+        queue.all_awake();
         self.changed.notify_all();
-    }
-
-    fn note_waking<J: Job>(&self, state: &State, queue: &Queue<J>) {
-        if state.asleep.is_empty() {
-            queue.all_awake();
-        }
     }
 
     /// A worker's last act.

@@ -44,6 +44,7 @@
 // `forbid` would reach into the three files below that say why they need it; every other file forbids for itself.
 #![deny(unsafe_code)]
 
+mod callers;
 pub mod config;
 mod crew;
 mod elsewhere;
@@ -232,6 +233,7 @@ impl<J: Job> Pool<J> {
                 let group = detail.as_ref().and_then(Detail::group);
                 let is_refused = || group.is_some_and(|group| group.refuse_cancelled().is_err());
                 let push = |job, detail| self.push(job, detail);
+                let _caller = self.count_caller();
                 self.room.push(&self.queue, job, detail, push, is_refused, begin())
             }
         }
@@ -241,6 +243,7 @@ impl<J: Job> Pool<J> {
         match pushed {
             Ok(queue::Pushed::Quietly) => Ok(()),
             Ok(queue::Pushed::OwingWake) => {
+                faults::way_back();
                 self.crew.wake_one(&self.queue);
                 Ok(())
             }

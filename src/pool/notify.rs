@@ -46,6 +46,7 @@ use super::list::{Links, List, Node};
 use super::queue::{Owes, Queue};
 use super::wait::Deadline;
 use super::{Error, Job, Pool, Wait};
+use crate::faults;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, this_thread};
 use crate::sys::eventfd::{EventFd, Refusal};
 
@@ -185,6 +186,11 @@ impl Notify {
         }
     }
 
+    #[cfg(any(wp_loom, wp_shuttle))]
+    pub fn bury(&self) {
+        self.state.bury();
+    }
+
     fn name(&self) -> *mut () {
         (&raw const *self).cast_mut().cast()
     }
@@ -259,6 +265,7 @@ impl Notify {
             drop(state);
             // SAFETY: who began to wait gave this to be called so, once.
             unsafe { (notice.call)(notice.function, notice.arg) };
+            faults::way_back();
             state = self.state.lock();
             teller.waiter.set(ptr::null());
             if state.forgetters > 0 {
@@ -351,10 +358,9 @@ impl<J: Job> Pool<J> {
     /// notice may be called on any thread.
     pub unsafe fn when_room(&self, waiter: *const Waiter, notice: Notice) -> Result<(), Error> {
         self.refuse_failed()?;
+        let _caller = self.count_caller();
         // SAFETY: the caller's promise.
-        let waits = unsafe { self.notify.wait(&self.queue, waiter, notice) };
-        self.tell_shutdown();
-        waits
+        unsafe { self.notify.wait(&self.queue, waiter, notice) }
     }
 
     /// Takes a waiter back that waits (`Ok`), or waits until its notice, which is being called, has returned (`TooLate`: it is

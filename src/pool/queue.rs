@@ -3,13 +3,14 @@
 //! # States
 //!
 //! `tail` and `head` are positions: a lap number and an index below the capacity, `lap * one_lap + index`, where
-//! `one_lap` is a power of two above the capacity. Above the position `tail` carries six flags and `head` three, so that a
+//! `one_lap` is a power of two above the capacity. Above the position `tail` carries seven flags and `head` three, so that a
 //! submit or a take and the news that travel with it are one atomic step:
 //!
 //! - `CLOSED` (tail): no push succeeds any more. Never unset once set.
 //! - `ASLEEP` (tail): some worker sleeps. `LOOKING` (tail): some worker has found the queue empty and looks on: the next push is
 //!   its, and unsets the flag. `WAKING` (tail): a wake-up is on its way to a worker, or the worker it came to has not found a task
-//!   yet. A push that finds `ASLEEP` alone sets `WAKING` and owes the wake-up.
+//!   yet. A push that finds `ASLEEP` alone sets `WAKING` and owes the wake-up. `OWED` (tail): it has not paid it yet; set in the
+//!   same step, so that nobody takes the pool away from under it (`callers`).
 //! - `SHARED` (tail): tasks in lanes have places too, so who pushes has to count (`sharing`). `READY` (tail): a lane has a task to run.
 //! - `WAITING` (head): a submitter waits for room, and none that was let go is on its way. A take that finds it, and
 //!   enough room, unsets it and owes one release.
@@ -64,7 +65,8 @@ const READY: u64 = 1 << 58;
 const HALTED: u64 = 1 << 63;
 const WAITING: u64 = 1 << 62;
 const WANTED: u64 = 1 << 61;
-const POSITION: u64 = READY - 1;
+const OWED: u64 = 1 << 57;
+const POSITION: u64 = OWED - 1;
 
 /// Producers and consumers each have their own word: apart by two lines, since processors fetch lines in pairs.
 #[repr(align(128))]
@@ -241,7 +243,7 @@ impl<J: Job> Queue<J> {
 
     #[inline(always)]
     fn claim_to(&self, tail: u64, end: u64, owes_wake: bool) -> Result<(), u64> {
-        let waking = if owes_wake { WAKING } else { 0 };
+        let waking = if owes_wake { WAKING | OWED } else { 0 };
         let next = end | (tail & !(POSITION | LOOKING)) | waking;
         self.tail.0.compare_exchange_weak(tail, next, Ordering::AcqRel, Ordering::Relaxed).map(drop)
     }

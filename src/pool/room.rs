@@ -124,6 +124,11 @@ impl<J: Job> Room<J> {
         }
     }
 
+    #[cfg(any(wp_loom, wp_shuttle))]
+    pub fn bury(&self) {
+        self.line.bury();
+    }
+
     /// Submits that had to wait so far, the nanoseconds that they waited, and those that wait now.
     pub fn figures(&self) -> (u64, u64, u64) {
         let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
@@ -185,6 +190,7 @@ impl<J: Job> Room<J> {
                 shall_try = is_at_door;
             }
         };
+        faults::way_back();
         drop(in_line);
         result
     }

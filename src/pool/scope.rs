@@ -13,6 +13,7 @@ use super::job::{Detail, NO_DEADLINE};
 use super::lost::InHand;
 use super::queue::Pushed;
 use super::{Error, Fate, Job, Outcome, Pool, Wait, inside};
+use crate::faults;
 use crate::sync::{Ordering, this_thread};
 use crate::sys::clock;
 
@@ -48,10 +49,15 @@ impl<J: Job> Pool<J> {
         if let Some(group) = scoped.group() {
             group.enter()?;
         }
+        let is_timed = self.timer.watches(scoped.deadline());
+        let _caller = is_timed.then(|| self.count_caller());
         let pushed = self.queue.push(job, detail);
         match (&pushed, scoped.group()) {
             (Err(_), Some(group)) => group.give_back(),
-            (Ok(_), _) => self.timer.note(scoped.deadline()),
+            (Ok(_), _) if is_timed => {
+                faults::way_back();
+                self.timer.note(scoped.deadline());
+            }
             _ => {}
         }
         pushed
@@ -205,7 +211,10 @@ impl<J: Job> Pool<J> {
     /// A cancelling shutdown: what is left in lanes.
     pub(super) fn discard_lanes(&self) {
         let mut block = 0;
-        while let Some((job, detail, _)) = self.queue.remove_from_lanes(&mut block, |_| true) {
+        while let Some((job, detail, pushed)) = self.queue.remove_from_lanes(&mut block, |_| true) {
+            if pushed == Pushed::OwingWake {
+                self.crew.wake_one(&self.queue);
+            }
             self.end_unrun(Fate::Discarded, &job, Some(&detail));
         }
     }

@@ -52,15 +52,18 @@ impl<J: Job> Pool<J> {
         self.timer.stop();
         faults::point(Stage::Join);
         join();
-        self.crew.lock().stage = crew::Stage::Over;
+        let mut state = self.crew.lock();
+        state.stage = crew::Stage::Over;
         self.crew.changed.notify_all();
         Ok(())
     }
 
-    /// Nobody is left who runs or ends a task, or tells of room.
+    /// Nobody is left who runs or ends a task, or tells of room, or is about to touch the pool once more (`callers`).
     fn is_deserted(&self, state: &State) -> bool {
         state.live == 0
             && state.visitors == 0
+            && state.callers == 0
+            && !self.queue.owes_wake()
             && !state.is_stepped
             && self.crew.discarder.load(Ordering::Relaxed) == 0
             && self.notify.is_quiet()

@@ -21,7 +21,7 @@ use std::time::Duration;
 use super::job::NO_DEADLINE;
 use super::parker::Parker;
 use super::{Job, Pool};
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Life, Ordering};
 
 /// It rests this many times as long as it looked.
 const REST: u64 = 7;
@@ -31,6 +31,7 @@ pub(super) struct Timer {
     next: AtomicU64,
     is_over: AtomicBool,
     parker: Parker,
+    life: Life,
 }
 
 impl Timer {
@@ -40,14 +41,26 @@ impl Timer {
             next: AtomicU64::new(NO_DEADLINE),
             is_over: AtomicBool::new(false),
             parker: Parker::new(),
+            life: Life::default(),
         }
+    }
+
+    /// Whether a task with this deadline has to be noted.
+    pub fn watches(&self, deadline: u64) -> bool {
+        self.is_wanted && deadline != NO_DEADLINE
     }
 
     /// A task with this deadline is queued.
     pub fn note(&self, deadline: u64) {
-        if self.is_wanted && deadline < self.next.fetch_min(deadline, Ordering::AcqRel) {
+        self.life.touch();
+        if deadline < self.next.fetch_min(deadline, Ordering::AcqRel) {
             self.parker.unpark().pay();
         }
+    }
+
+    #[cfg(any(wp_loom, wp_shuttle))]
+    pub fn bury(&self) {
+        self.life.end();
     }
 
     /// The timer's thread shall leave.

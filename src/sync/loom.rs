@@ -112,6 +112,25 @@ macro_rules! atomic {
 atomic!(AtomicU32, u32);
 atomic!(AtomicU64, u64);
 
+/// From some moment on nobody may touch what this is part of: the checker objects to a touch that is not ordered before that.
+pub struct Life(UnsafeCell<()>);
+
+impl Default for Life {
+    fn default() -> Self {
+        Life(UnsafeCell::new(()))
+    }
+}
+
+impl Life {
+    pub fn touch(&self) {
+        self.0.with(|_| ());
+    }
+
+    pub fn end(&self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
 /// Who yields has waited for another thread's next step in vain a few times. From there on this order is only run to its end,
 /// and its branches are not explored: there is no end of them as soon as two threads wait. What is lost is what could happen
 /// later in such an order; the same later events are explored behind shorter waits.

@@ -13,8 +13,8 @@ mod backend;
 mod futex;
 
 pub use backend::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, MutexGuard, Ordering, UnsafeCell, spin_loop, this_thread,
-    thread_local, yield_now,
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Life, MutexGuard, Ordering, UnsafeCell, spin_loop,
+    this_thread, thread_local, yield_now,
 };
 #[cfg(wp_shuttle)]
 pub use backend::{now_ns, random};
@@ -26,15 +26,25 @@ use std::time::Duration;
 pub const IS_MODEL: bool = cfg!(any(wp_loom, wp_shuttle));
 
 /// A mutex without poison: what a panic leaves behind is the business of `Pool::fail`.
-pub struct Mutex<T>(backend::RawMutex<T>);
+pub struct Mutex<T> {
+    raw: backend::RawMutex<T>,
+    life: Life,
+}
 
 impl<T> Mutex<T> {
     pub fn new(value: T) -> Self {
-        Mutex(backend::RawMutex::new(value))
+        Mutex { raw: backend::RawMutex::new(value), life: Life::default() }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.life.touch();
+        self.raw.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// It will be freed: nobody may lock it any more.
+    #[cfg(any(wp_loom, wp_shuttle))]
+    pub fn bury(&self) {
+        self.life.end();
     }
 }
 

@@ -72,6 +72,22 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+/// From some moment on nobody may touch what this is part of.
+#[derive(Default)]
+pub struct Life {
+    is_over: std::sync::atomic::AtomicBool,
+}
+
+impl Life {
+    pub fn touch(&self) {
+        assert!(!self.is_over.load(Ordering::Relaxed), "somebody is late, and touches what may be freed");
+    }
+
+    pub fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
 pub struct RawMutex<T>(shuttle::sync::Mutex<T>);
 
 /// Knows its mutex, so that a condition variable can lock it again.

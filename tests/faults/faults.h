@@ -14,4 +14,9 @@ enum stage {
 /* The stage's place panics after it was passed so many times more; returns 1 if there is such a stage. */
 int32_t wp_fault_plant(uint32_t stage, int64_t after);
 
+/* With 1: the next call that has brought about what it was for, and has something left to do before it returns, is held there; with 0:
+ * it is let go. */
+void wp_fault_hold(int32_t shall_hold);
+int32_t wp_fault_is_held(void);
+
 #endif

@@ -46,11 +46,25 @@ fn bound() -> usize {
 }
 
 #[cfg(wp_loom)]
-fn explore_to(bound: usize, scenario: impl Fn() + Send + Sync + 'static) {
+fn explore_to<F: Fn() + Send + Sync + 'static>(bound: usize, scenario: F) {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    let orders = Arc::new(AtomicU64::new(0));
+    let counter = orders.clone();
+    let begun = std::time::Instant::now();
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(bound);
     model.max_branches = 20_000;
-    model.check(scenario);
+    model.check(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        scenario();
+    });
+    let name = std::any::type_name::<F>().trim_end_matches("::{{closure}}");
+    println!(
+        "{}: {} orders at {bound} forced switches in {:.1} s",
+        name.split_once("::").map_or(name, |(_, name)| name),
+        orders.load(Ordering::Relaxed),
+        begun.elapsed().as_secs_f64()
+    );
 }
 
 #[cfg(wp_shuttle)]

@@ -53,7 +53,7 @@ unsafe fn free(group: *const Group) {
 
 /// A handle, to be given to threads.
 #[derive(Clone, Copy)]
-struct Handle(*const Group);
+pub struct Handle(*const Group);
 
 // SAFETY: the scenarios hold their references.
 unsafe impl Send for Handle {}
@@ -66,11 +66,11 @@ impl Handle {
         unsafe { &*self.0 }
     }
 
-    fn detail(&self) -> TestDetail {
+    pub fn detail(&self) -> TestDetail {
         TestDetail { group: self.0, deadline: NO_DEADLINE }
     }
 
-    fn release(&self) {
+    pub fn release(&self) {
         // SAFETY: each handle is released once.
         unsafe { Group::release(self.0) };
     }
@@ -91,6 +91,11 @@ fn make_in(crew: &Crew, memory: &Arc<Memory>, above: Option<&Handle>, max_runnin
 
 fn make(crew: &Crew) -> Handle {
     make_in(crew, &Memory::new(), None, None)
+}
+
+/// One of its tasks runs at a time.
+pub fn make_limited(crew: &Crew) -> Handle {
+    make_in(crew, &Memory::new(), None, Some(1))
 }
 
 /// G1, G5, C1: a task that is queued when its group is cancelled runs, or is cancelled, and no start is behind the cancel; after the wait

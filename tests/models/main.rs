@@ -1,5 +1,6 @@
 //! The promises where pools have lost tasks or hung, each as one scenario (explore.rs says how they are run).
 
+mod callers;
 mod explore;
 mod groups;
 mod notify;

@@ -26,7 +26,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::{ASLEEP, CLOSED, HALTED, Owes, POSITION, Pause, Pushed, Queue, READY, SHARED, Task, WAKING};
+use super::{
+    ASLEEP, CLOSED, HALTED, OWED, Owes, POSITION, Pause, Pushed, Queue, READY, SHARED, Task, WAKING,
+};
 use crate::pool::group::Group;
 use crate::pool::lanes::{Lanes, State};
 use crate::pool::{Error, Job};
@@ -91,7 +93,7 @@ impl<J: Job> Queue<J> {
         loop {
             let flags = if is_shared { SHARED } else { 0 } | if is_ready { READY } else { 0 };
             let owes_wake = wanted == Pushed::OwingWake && tail & (ASLEEP | WAKING) == ASLEEP;
-            let next = (tail & !(SHARED | READY)) | flags | if owes_wake { WAKING } else { 0 };
+            let next = (tail & !(SHARED | READY)) | flags | if owes_wake { WAKING | OWED } else { 0 };
             if next == tail {
                 return Pushed::Quietly;
             }

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::{ASLEEP, CLOSED, LOOKING, POSITION, Queue, READY, WAITING, WAKING, WANTED};
+use super::{ASLEEP, CLOSED, LOOKING, OWED, POSITION, Queue, READY, WAITING, WAKING, WANTED};
 use crate::pool::Job;
 use crate::sync::Ordering;
 
@@ -159,6 +159,17 @@ impl<J: Job> Queue<J> {
     /// The last sleeper has been woken.
     pub fn all_awake(&self) {
         self.tail.0.fetch_and(!ASLEEP, Ordering::AcqRel);
+    }
+
+    /// A wake-up is paid, perhaps to the last sleeper. Returns whether the queue is closed, so that somebody may wait for that.
+    pub fn pay_wake(&self, are_all_awake: bool) -> bool {
+        let flags = OWED | if are_all_awake { ASLEEP } else { 0 };
+        self.tail.0.fetch_and(!flags, Ordering::AcqRel) & CLOSED != 0
+    }
+
+    /// Whether a push has yet to wake somebody.
+    pub fn owes_wake(&self) -> bool {
+        self.tail.0.load(Ordering::Acquire) & OWED != 0
     }
 
     /// For a submitter that sleeps at the door, or is about to: true if there is room enough for it now; if not, a take will say so.

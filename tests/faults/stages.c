@@ -584,14 +584,14 @@ static void quietly(const char *name, void (*body)(void)) {
     close(errors[0]);
     CHECK_EQ(child, waitpid(child, &status, 0));
     if (length != 0 || status != 0) {
-        printf("faults: %s wrote \"%.*s\", and its status is %d\n", name, length > 0 ? (int)length : 0, text, status);
+        printf("stages: %s wrote \"%.*s\", and its status is %d\n", name, length > 0 ? (int)length : 0, text, status);
     }
     check_case = name;
     ROW(true, length == 0 && status == 0);
 }
 
 int main(void) {
-    check_begin("faults");
+    check_begin("stages");
     CASE(no_stage_but_those);
 #define QUIETLY(body) quietly(#body, body)
     QUIETLY(in_a_create);
