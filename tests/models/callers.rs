@@ -31,13 +31,17 @@ fn goes_after(crew: Arc<Crew>, _: u64, submit: impl FnOnce(&Crew) -> Result<(), 
     assert_eq!(crew.records.last().unwrap().ended(), u64::from(submitted.is_ok()));
 }
 
+/// It looks for a task before that, and lets others go first each time.
+fn let_the_worker_sleep() {
+    (0..4).for_each(|_| yield_now());
+}
+
 /// It has to wake the worker.
 #[test]
 fn a_pool_goes_behind_a_submit_that_owes_a_wake() {
     explore(|| {
         let crew = crew(1, 1, 1);
-        // It looks for a task before it sleeps, and lets others go first each time.
-        (0..4).for_each(|_| yield_now());
+        let_the_worker_sleep();
         goes_after(crew, 1, |crew| crew.submit(0, Action::Nothing, Wait::Never));
     });
 }
@@ -48,6 +52,7 @@ fn a_pool_goes_behind_a_submit_to_a_lane() {
     explore(|| {
         let crew = crew(1, 1, 1);
         let group = make_limited(&crew);
+        let_the_worker_sleep();
         goes_after(crew, 1, move |crew| crew.submit_with(0, Action::Nothing, group.detail(), Wait::Never));
         group.release();
     });
