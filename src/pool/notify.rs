@@ -33,7 +33,8 @@
 //! - V3: once the queue is closed nobody begins to wait, and whoever waited is told by who closed it. The bell is rung, for good.
 //! - V4: a waiter's memory is touched under the lock while it waits, and never after it was taken off the list. So it is its
 //!   owner's again before its notice is called.
-//! - V5: a shutdown succeeds only when nobody waits and nobody tells; so no notice is called afterwards (law L5).
+//! - V5: a shutdown succeeds only when nobody waits and nobody tells; so no notice is called afterwards (law L5). Who tells need not
+//!   rouse it: a worker, a visitor and a caller do so when they leave, and the shutdown that closed the queue goes on to look for itself.
 //! - V6: a teller's thread is on its list while it is in a notice, where law L6 looks for it.
 
 #![allow(unsafe_code, reason = "waiters lie in their owners' memory (law L1)")]
@@ -391,14 +392,5 @@ impl<J: Job> Pool<J> {
     /// There may be room, or the queue was closed.
     pub(super) fn tell_room(&self) {
         self.notify.tell(&self.queue);
-        self.tell_shutdown();
-    }
-
-    /// A shutdown waits for the last notice (V5).
-    fn tell_shutdown(&self) {
-        if self.queue.is_closed() {
-            let _state = self.crew.lock();
-            self.crew.changed.notify_all();
-        }
     }
 }
