@@ -34,9 +34,9 @@ build: ## the libraries, examples and test programs, in BUILD/cmake
 	$(CONFIGURE)
 	cmake --build $(CMAKE_DIR) --parallel $(JOBS)
 
-models: ## the concurrency models in their full form (make test runs a bounded one)
+models: ## the concurrency models in their full form, 10 minutes each at most (make test runs a bounded one)
 	@mkdir -p $(BUILD)
-	@scripts/models $(BUILD) 3
+	@scripts/models $(BUILD) 3 600
 
 shuttle: ## whole pools under 200,000 orders of events each, drawn (make test draws 4,000); WP_SEED repeats a run
 	@scripts/shuttle $(BUILD) 200000

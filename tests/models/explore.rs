@@ -25,7 +25,8 @@ pub use std::{
 #[cfg(not(wp_loom))]
 pub use workerpool::sync::UnsafeCell;
 
-/// Explores a scenario. `LOOM_MAX_PREEMPTIONS` bounds the model (unset: 2); `WP_ROUNDS` says how often the stress runs.
+/// Explores a scenario. `LOOM_MAX_PREEMPTIONS` bounds the model (unset: 2), and `WP_SECONDS` how long each scenario may take (unset: no
+/// limit), since each forced switch more multiplies the orders; `WP_ROUNDS` says how often the stress runs.
 pub fn explore(scenario: impl Fn() + Send + Sync + 'static) {
     explore_to(bound(), scenario);
 }
@@ -51,20 +52,20 @@ fn explore_to<F: Fn() + Send + Sync + 'static>(bound: usize, scenario: F) {
     let orders = Arc::new(AtomicU64::new(0));
     let counter = orders.clone();
     let begun = std::time::Instant::now();
+    let limit = std::env::var("WP_SECONDS").ok().map(|limit| limit.parse().expect("WP_SECONDS"));
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(bound);
     model.max_branches = 20_000;
+    model.max_duration = limit.map(std::time::Duration::from_secs);
     model.check(move || {
         counter.fetch_add(1, Ordering::Relaxed);
         scenario();
     });
     let name = std::any::type_name::<F>().trim_end_matches("::{{closure}}");
-    println!(
-        "{}: {} orders at {bound} forced switches in {:.1} s",
-        name.split_once("::").map_or(name, |(_, name)| name),
-        orders.load(Ordering::Relaxed),
-        begun.elapsed().as_secs_f64()
-    );
+    let name = name.split_once("::").map_or(name, |(_, name)| name);
+    let (orders, seconds) = (orders.load(Ordering::Relaxed), begun.elapsed().as_secs_f64());
+    let which = if limit.is_some_and(|limit| seconds >= limit as f64) { "not all" } else { "all" };
+    println!("{name}: {orders} orders, {which} with {bound} forced switches, in {seconds:.1} s");
 }
 
 #[cfg(wp_shuttle)]
