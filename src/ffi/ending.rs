@@ -100,9 +100,9 @@ pub unsafe extern "C" fn wp_shutdown_for(
     }
 }
 
-/// Frees the pool. The last call on it: no other call on this pool may be in progress or follow, as with free(). But a submit that
-/// was accepted, and a wp_when_room() whose waiter was told, may still be on their way back on another thread, since nobody else could
-/// wait for that: the pool may be destroyed as soon as their tasks have ended. (Any shutdown waits until they have left.) A
+/// Frees the pool. The last call on it: no other call on this pool may be in progress or follow, as with free(). But a submit all
+/// of whose tasks were accepted, and a wp_when_room() whose waiter was told, may still be on their way back on another thread, since nobody
+/// else could wait for that: the pool may be destroyed as soon as their tasks have ended. (A shutdown waits until they have left.) A
 /// pool that was not shut down is drained first, as by wp_shutdown(); after a successful shutdown this never waits. Groups of
 /// the pool that are still held keep its memory, not its threads, until the last is given back.
 ///

@@ -21,9 +21,11 @@
 //! # Invariants
 //!
 //! - B1: a shutdown succeeds only when `OWED` is unset and nobody is counted. Both change last under the crew's lock, and whoever changes
-//!   them there rouses the shutdown before letting go of it, and has no more to do with the pool; but to wake the worker that it has
-//!   taken off the list, which leaves only then.
-//! - B2: no caller waits for a shutdown: it is refused inside callbacks, and a closing wakes those who wait for room.
+//!   them there rouses the shutdown before letting go of it, and has no more to do with the pool.
+//! - B2: at most one thread owes a wake-up, and only its paying unsets `OWED`. For a wake-up is owed by who set `WAKING`, which stays set
+//!   until the woken worker unsets it or wakes the next one; and a closing, which wakes workers without having set it, first says that
+//!   nobody sleeps, so that they wake nobody.
+//! - B3: no caller waits for a shutdown: it is refused inside callbacks, and a closing wakes those who wait for room.
 
 #![forbid(unsafe_code)]
 

@@ -8,7 +8,7 @@
 use super::queue::{Duty, Queue};
 use super::{Error, Job, parker::Parker};
 use crate::faults;
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Wake};
 
 /// One worker's record, on cache lines of its own.
 #[repr(align(128))]
@@ -148,23 +148,25 @@ impl Crew {
     #[cold]
     pub fn wake_one<J: Job>(&self, queue: &Queue<J>) {
         let mut state = self.lock();
+        // If nobody sleeps any more, the queue has been closed meanwhile: everybody is awake, and no push comes.
         let woken = state.asleep.pop();
+        let wake = woken.map_or_else(Wake::default, |worker| self.workers[worker as usize].parker.unpark());
         if queue.pay_wake(state.asleep.is_empty()) {
             self.changed.notify_all();
         }
         drop(state);
-        // If nobody sleeps any more, the queue has been closed meanwhile: everybody is awake, and no push comes. The pool may be gone then.
-        if let Some(worker) = woken {
-            self.workers[worker as usize].parker.unpark().pay();
-        }
+        // The pool may be gone (`callers`).
+        wake.pay();
     }
 
+    /// The queue is closed.
     pub fn wake_all<J: Job>(&self, queue: &Queue<J>) {
         let mut state = self.lock();
+        // First, so that nobody who is woken finds others to wake: that is left to who owes it, and to nobody else (`callers`).
+        queue.all_awake();
         while let Some(worker) = state.asleep.pop() {
             self.workers[worker as usize].parker.unpark().pay();
         }
-        queue.all_awake();
         self.changed.notify_all();
     }
 

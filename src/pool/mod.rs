@@ -35,7 +35,7 @@
 //! - P2 (law L4): a push succeeds iff it is before `CLOSED` in the order of the tail's changes. No worker leaves before it saw
 //!   the queue empty with `CLOSED` set, or `HALTED`, after which the discarder sees that instead; so everything before the line is taken.
 //! - P3 (law L5): a shutdown succeeds only after every worker has left and no thread discards; a worker leaves, and a discarder
-//!   stops, only between tasks. So nothing runs afterwards.
+//!   stops, only between tasks. So nothing runs afterwards. Nor does a submit touch the pool that is still on its way back (`callers`).
 //! - P4 (law L2): in every snapshot `accepted = ended + queued + running` (`stats`).
 //! - P5 (law L6): the threads that can be inside a callback are the workers, the discarder and those that tell of room, and each has
 //!   its number written where `Pool::is_inside` looks before it enters one.

@@ -46,6 +46,16 @@ fn a_pool_goes_behind_a_submit_that_owes_a_wake() {
     });
 }
 
+/// B2: the same, and there is so much to do that the worker might wake another.
+#[test]
+fn a_pool_goes_behind_a_batch_that_owes_a_wake() {
+    explore(|| {
+        let crew = crew(1, 2, 2);
+        let_the_worker_sleep();
+        goes_after(crew, 2, |crew| crew.submit_batch(Action::Nothing, Wait::Never));
+    });
+}
+
 /// The same for a task in a lane.
 #[test]
 fn a_pool_goes_behind_a_submit_to_a_lane() {

@@ -289,6 +289,15 @@ impl Crew {
         self.pool.submit(job, Some(detail), wait)
     }
 
+    /// As many tasks as there are records, at once.
+    pub fn submit_batch(&self, action: Action, wait: Wait) -> Result<(), Error> {
+        let job = |task: usize| {
+            let job = TestJob { record: &self.records[task], gate: &self.gate, action };
+            (job, Some(TestDetail::NONE))
+        };
+        self.pool.submit_batch(self.records.len(), job, wait, &mut 0)
+    }
+
     /// Runs what is queued on the calling thread, as the worker that the pool has not got.
     pub fn work_off(&self) {
         self.pool.expect_worker();

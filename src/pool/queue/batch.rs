@@ -45,9 +45,12 @@ impl<J: Job> Queue<J> {
                 Ok(()) => {
                     let mut position = first;
                     for index in 0..free {
+                        if index > 0 {
+                            position = self.next(position);
+                        }
                         let (job, detail) = job(index);
+                        // Of the last one the stamp is the last step: the pool may be gone behind it (`callers`).
                         self.fill(position, job, detail);
-                        position = self.next(position);
                     }
                     return Ok((free, if owes_wake { Pushed::OwingWake } else { Pushed::Quietly }));
                 }
