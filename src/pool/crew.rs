@@ -150,10 +150,11 @@ impl Crew {
         let mut state = self.lock();
         // If nobody sleeps any more, the queue has been closed meanwhile: everybody is awake, and no push comes.
         let woken = state.asleep.pop();
-        let wake = woken.map_or_else(Wake::default, |worker| self.workers[worker as usize].parker.unpark());
         if queue.pay_wake(state.asleep.is_empty()) {
             self.changed.notify_all();
         }
+        // Behind that, so that the woken one does not find a sleeper to wake who is none; with the lock, for it may leave at once.
+        let wake = woken.map_or_else(Wake::default, |worker| self.workers[worker as usize].parker.unpark());
         drop(state);
         // The pool may be gone (`callers`).
         wake.pay();
