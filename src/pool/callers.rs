@@ -51,18 +51,19 @@ impl<J: Job> Pool<J> {
     }
 }
 
-#[cfg(any(wp_loom, wp_shuttle))]
+/// For the models.
 impl<J: Job> Pool<J> {
-    /// For the models: the pool will be freed.
+    /// So they need not look at all of the figures.
+    pub fn accepted(&self) -> u64 {
+        self.queue.accepted()
+    }
+
+    /// The pool will be freed.
+    #[cfg(any(wp_loom, wp_shuttle))]
     pub fn bury(&self) {
         self.crew.bury();
         self.room.bury();
         self.notify.bury();
         self.timer.bury();
-    }
-
-    /// For the models, which so need not look at all of the figures.
-    pub fn accepted(&self) -> u64 {
-        self.queue.accepted()
     }
 }
