@@ -81,7 +81,7 @@ endforeach()
 workerpool_program(test_soak "${PROJECT_SOURCE_DIR}/tests/soak/soak.c" workerpool_with_faults)
 set_target_properties(test_soak PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/soak")
 add_test(NAME soak.short COMMAND test_soak 10)
-set_tests_properties(soak.short PROPERTIES TIMEOUT 120)
+set_tests_properties(soak.short PROPERTIES TIMEOUT 360)
 
 foreach(name IN ITEMS manual threads)
     workerpool_program(fuzz_${name} "${PROJECT_SOURCE_DIR}/tests/fuzz/${name}.c" workerpool::shared)
