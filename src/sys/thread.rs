@@ -97,6 +97,7 @@ extern "C" fn begin(start: *mut c_void) -> *mut c_void {
     unsafe {
         libc::pthread_setname_np(libc::pthread_self(), start.name.as_ptr().cast());
     }
+    open_signals();
     (start.body)(start.data, start.index);
     std::ptr::null_mut()
 }
@@ -145,7 +146,9 @@ fn with_attributes(stack_size: usize, body: impl FnOnce(*const libc::pthread_att
         if result != 0 {
             return result;
         }
-        result = libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), rounded);
+        // More than we ask for at least, on some processors.
+        let size = rounded.max(libc::PTHREAD_STACK_MIN);
+        result = libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), size);
         if result == 0 {
             result = body(attributes.as_ptr());
         }
@@ -154,30 +157,40 @@ fn with_attributes(stack_size: usize, body: impl FnOnce(*const libc::pthread_att
     }
 }
 
-/// A new thread inherits the mask of its maker: asynchronous signals must reach the program's own threads, not ours.
+/// A new thread inherits the mask of its maker: asynchronous signals must reach the program's own threads, not ours. None is open
+/// meanwhile that was not before, or the maker would take it here.
 fn with_signals_blocked<R>(body: impl FnOnce() -> R) -> R {
-    /// SIGPROF stays open for profilers; the others are raised by a thread's own instructions.
+    // SAFETY: sets are initialised before use; the mask is put back before returning.
+    unsafe {
+        let (mut blocked, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        libc::sigfillset(blocked.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, blocked.as_ptr(), before.as_mut_ptr());
+        let result = body();
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
+        result
+    }
+}
+
+/// On the new thread: SIGPROF for profilers, SIGABRT, which a thread's own abort() raises, and what its own instructions do.
+fn open_signals() {
     const OPEN: [c_int; 8] = [
         libc::SIGPROF,
+        libc::SIGABRT,
         libc::SIGSEGV,
         libc::SIGBUS,
         libc::SIGFPE,
         libc::SIGILL,
         libc::SIGTRAP,
         libc::SIGSYS,
-        libc::SIGABRT,
     ];
-    // SAFETY: sets are initialised before use; the mask is put back before returning.
+    // SAFETY: the set is initialised before use.
     unsafe {
-        let (mut blocked, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-        libc::sigfillset(blocked.as_mut_ptr());
+        let mut open = MaybeUninit::uninit();
+        libc::sigemptyset(open.as_mut_ptr());
         for signal in OPEN {
-            libc::sigdelset(blocked.as_mut_ptr(), signal);
+            libc::sigaddset(open.as_mut_ptr(), signal);
         }
-        libc::pthread_sigmask(libc::SIG_SETMASK, blocked.as_ptr(), before.as_mut_ptr());
-        let result = body();
-        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
-        result
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, open.as_ptr(), std::ptr::null_mut());
     }
 }
 

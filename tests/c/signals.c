@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The promise (law L7): signals are the program's. The workers block every asynchronous one but SIGPROF, so that none is
- * taken there, the caller's own mask stays as it is, and no wait ends early because a signal came.
+ * The promise (law L7): signals are the program's. The workers block every asynchronous one but SIGPROF and SIGABRT, so that none
+ * is taken there, the caller's own mask stays as it is, at every moment, and no wait ends early because a signal came.
  */
 #include "check.h"
 
@@ -25,11 +25,11 @@ static void note_mask(void *arg) {
     CHECK_EQ(0, pthread_sigmask(SIG_BLOCK, NULL, arg));
 }
 
-static void workers_block_every_asynchronous_signal_but_sigprof(void) {
+static void workers_block_every_asynchronous_signal_but_two(void) {
     static const int asynchronous[] = {SIGHUP,  SIGINT,    SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGCHLD,
                                        SIGCONT, SIGTSTP,   SIGTTIN, SIGTTOU, SIGURG,  SIGXCPU, SIGXFSZ, SIGVTALRM,
                                        SIGWINCH, SIGIO,    SIGPWR};
-    static const int open_signals[] = {SIGPROF, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    static const int open_signals[] = {SIGPROF, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
     sigset_t mask, before, after;
     struct gate gate;
     gate_init(&gate);
@@ -73,6 +73,31 @@ static void workers_block_every_asynchronous_signal_but_sigprof(void) {
         AWAIT(atomic_load(&taken_on_main) == i);
     }
     CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
+/* ---- nor does a create, for its caller ---- */
+
+static void *create_with_signals_pending(void *arg) {
+    sigset_t all, pending;
+    (void)arg;
+    sigfillset(&all);
+    CHECK_EQ(0, pthread_sigmask(SIG_BLOCK, &all, NULL));
+    main_thread = pthread_self();
+    atomic_store(&taken_on_main, 0);
+    CHECK_EQ(0, pthread_kill(pthread_self(), SIGPROF));
+    CHECK_EQ(0, pthread_kill(pthread_self(), SIGABRT));
+    CHECK_EQ(WP_OK, wp_destroy(check_pool(2, 4)));
+    CHECK_EQ(0, atomic_load(&taken_on_main));
+    CHECK_EQ(0, sigpending(&pending));
+    CHECK(sigismember(&pending, SIGPROF) && sigismember(&pending, SIGABRT));
+    CHECK(signal(SIGPROF, SIG_IGN) != SIG_ERR && signal(SIGABRT, SIG_IGN) != SIG_ERR); /* Or they would come with the thread's end. */
+    return NULL;
+}
+
+static void a_create_takes_none_that_its_caller_blocks(void) {
+    CHECK(signal(SIGPROF, take_signal) != SIG_ERR && signal(SIGABRT, take_signal) != SIG_ERR);
+    check_join(check_thread(create_with_signals_pending, NULL));
+    CHECK(signal(SIGPROF, SIG_DFL) != SIG_ERR && signal(SIGABRT, SIG_DFL) != SIG_ERR);
 }
 
 /* ---- no wait ends early ---- */
@@ -134,7 +159,8 @@ static void a_signal_ends_no_wait(void) {
 
 int main(void) {
     check_begin("signals");
-    CASE(workers_block_every_asynchronous_signal_but_sigprof);
+    CASE(workers_block_every_asynchronous_signal_but_two);
+    CASE(a_create_takes_none_that_its_caller_blocks);
     CASE(a_signal_ends_no_wait);
     return check_end();
 }
