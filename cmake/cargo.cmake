@@ -17,7 +17,8 @@ endif()
 
 # What a Rust static library needs of the system, for every C library on Linux (scripts/check-abi asks rustc). Not in it:
 # libgcc_s, which rustc also names; C compilers add it themselves, or libgcc_eh for `-static`, where -lgcc_s would fail.
-set(static_link_libraries util rt pthread m dl c)
+# As options: a plain name would be taken for a target first, and projects have targets called `util`.
+set(static_link_libraries -lutil -lrt -lpthread -lm -ldl -lc)
 
 set(library_dir "${PROJECT_BINARY_DIR}/lib")
 set(shared_library "${library_dir}/libworkerpool.so.${PROJECT_VERSION}")
