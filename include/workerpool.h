@@ -26,7 +26,8 @@
  *                                       room       queue full     pool closed
  *     wp_try_submit(), a timeout of 0   WP_OK      WP_EFULL       WP_ECLOSED
  *     wp_submit(), longer timeouts      WP_OK      WP_EDEADLK     WP_ECLOSED
- *     wp_wait_idle(), wp_shutdown(), wp_shutdown_for(), wp_destroy(), wp_run(): WP_EDEADLK, whatever the timeout
+ *     wp_wait_idle(), wp_shutdown(), wp_shutdown_for(), wp_destroy(), wp_run() of a manual pool: WP_EDEADLK, whatever
+ *     the timeout
  *     wp_group_wait() for a group of the task that the callback belongs to, or one above that: WP_EDEADLK, whatever the timeout
  *     wp_group_wait() for another group: runs that group's queued tasks; WP_EDEADLK when it would have to sleep
  *     wp_group_create(), wp_group_cancel(), wp_group_release(), wp_group_status_get(), wp_group_stop_reason(): as everywhere, also for the
@@ -34,7 +35,7 @@
  *     a submit whose task names full results: WP_ERESULTS; if it would have to wait for them (WP_RESULTS_WAIT): WP_EDEADLK
  *     wp_results_next(), wp_results_drain(): as everywhere; with a timeout they wait, and it may be for this very task
  *     wp_results_release(), also of the last reference, and the other calls on results: as everywhere
- *     wp_forget_room(), if it would have to wait: WP_EDEADLK
+ *     wp_forget_room() of a waiter whose `notify` is being called on another thread: WP_EDEADLK, whatever the timeout
  *     wp_when_room(), wp_room_fd(), wp_stats_get(), wp_is_inside(), wp_now(), wp_deadline_after(), wp_pool_executor(), wp_clock_advance(), wp_create(), calls on other pools:
  *     as everywhere
  *
@@ -48,16 +49,17 @@
  * Exit. A process may exit, from any thread and also from inside a callback, while pools are alive and tasks run; nothing
  * waits for them. An exit handler may still use a pool (on the terms of the thread that it runs on).
  *
- * Signals. The workers block every asynchronous signal but SIGPROF, so signals are taken by the program's own threads.
- * No call returns early because of a signal.
+ * Signals. The workers block every asynchronous signal but SIGPROF (for profilers) and SIGABRT (for abort()), so signals are taken by the
+ * program's own threads. No call takes a signal that its caller blocks, nor returns early because of one.
  *
  * Fork. The workers stay in the parent. In the child each call on a pool, a group or results made before returns WP_EFORKED at once, no task
  * ends there and no callback is called; wp_destroy(), wp_group_release() and wp_results_release() free the memory, wp_now() and
  * wp_deadline_after() still tell the time, and wp_group_stop_reason() what it knew; new
- * pools can be made. A task that forks must exec or _exit in the child.
+ * pools can be made. A callback that forks must exec or _exit in the child.
  *
  * Memory. A pool allocates when it is made (wp_footprint() tells how much) and never again; so do groups and
- * results.
+ * results. Only where the library came by dlopen() the C library may allocate a few bytes of thread-local storage for a thread,
+ * once: when it first runs a task with a group or a deadline, or makes a call that may have to wait.
  *
  * Time. Timeouts are relative, in nanoseconds, on a clock that the wall clock does not move; WP_FOREVER waits
  * without limit. Deadlines are instants on the pool's own clock, which wp_now() tells; wp_deadline_after() makes one of
@@ -232,7 +234,8 @@
  * thread, and the pool's clock stands still but for wp_clock_advance(). All the promises hold. A call that would wait (a submit
  * to a full queue with any timeout but 0, wp_wait_idle(), a shutdown, wp_destroy()) runs queued tasks on the calling thread
  * instead, and says WP_EDEADLK when that is of no use, because another thread runs the pool's tasks just then; timeouts other
- * than 0 never pass.
+ * than 0 never pass. (But a shutdown and wp_forget_room() wait for what another thread's call is ending or telling just then, and
+ * their timeouts pass as ever.)
  */
 #define WP_MODE_MANUAL 1
 
@@ -262,7 +265,7 @@
 #define WP_WORKERS_BY_PROCESSORS 2
 
 /**
- * `wp_stats.workers_reason`: one worker for each processor that the process's affinity, or its cpuset, leaves it.
+ * `wp_stats.workers_reason`: one worker for each processor that the affinity of the thread that makes the pool, or the process's cpuset, leaves it.
  */
 #define WP_WORKERS_BY_AFFINITY 3
 
@@ -488,7 +491,7 @@ typedef struct wp_outcome {
 
 /**
  * Told once, and only once, how an accepted task ended; after that the library never touches `arg` again. It runs on
- * the worker that ran the task or found it cancelled or too late, on the thread whose wp_group_cancel(), shutdown or
+ * the worker that ran the task or found it cancelled or too late, on the thread whose wp_group_cancel(), shutdown, wp_group_wait() or
  * wp_clock_advance() ended it, or on the pool's timer. `outcome` is valid during the call. It must return as a wp_run_fn must.
  */
 typedef void (*wp_end_fn)(const struct wp_outcome *outcome, void *arg);
@@ -703,10 +706,10 @@ typedef struct wp_group_options {
      */
     uint32_t on_error;
     /**
-     * How many of the group's tasks may run at once; 1 makes it a serial queue, in the order of the submits. 0: no limit. At most
-     * WP_WORKERS_MAX. The others wait in the queue: they hold places there, so the pool's capacity stays true, but no worker,
+     * How many of the group's tasks may run at once; 1 makes it a serial queue, in the order of the submits (limited groups inside it
+     * take turns with it). 0: no limit. At most WP_WORKERS_MAX. The others wait in the queue: they hold places there, so the pool's capacity stays true, but no worker,
      * and no task of others waits behind them. Such groups are served in turn with each other, one task each, and with the rest of
-     * the queue. A task of a limited group costs more than another, and so do all submits while such a task waits.
+     * the queue; those inside another limited group likewise, when that has room for one of them. A task of a limited group costs more than another, and so do all submits while such a task waits.
      */
     uint32_t max_running;
 } wp_group_options;
@@ -1170,7 +1173,7 @@ int wp_is_inside(const struct wp_pool *pool);
  * From the moment it begins every submit is refused with WP_ECLOSED, and those that wait for room are woken with it.
  *
  * Returns WP_OK, also when the pool was shut down before; WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of
- * this pool (nothing was closed); WP_EFORKED; WP_EPANIC.
+ * this pool, or, of a manual pool: another thread runs its tasks just then (nothing was closed); WP_EFORKED; WP_EPANIC.
  * Thread safety: any thread, several at once too: each returns when all is over. Blocks: until all tasks have ended and
  * all threads are gone. Since 0.1.
  */
@@ -1181,16 +1184,17 @@ int wp_shutdown(struct wp_pool *pool);
  * wp_shutdown() with a mode, a limit of time and a report.
  *
  * `mode`: WP_SHUTDOWN_DRAIN runs what is queued; WP_SHUTDOWN_CANCEL discards what is queued: the `end` of each such task
- * is called with WP_FATE_DISCARDED on the calling thread, in the order of the queue (first in, first out) and
- * whatever the timeout: nothing accepted goes without its `end`. No task starts any more. (Of several that cancel at
- * once one discards, and the others only wait.) Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
+ * is called with WP_FATE_DISCARDED on the calling thread, whatever the timeout: nothing accepted goes without its `end`. First in, first
+ * out; the tasks of limited groups afterwards, each group's in that order. (Of several that cancel at once one discards, and the others
+ * only wait; a task inside wp_group_wait() may find some first.) No task starts any more, but what a worker has just taken counts as
+ * started, even if the `notify` of a waiter is called before it. Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
  * `timeout_ns`: nanoseconds to wait for the end; 0 only begins (or looks), WP_FOREVER has no limit.
  * `report`: NULL, or a wp_shutdown_report with its `struct_size` set; filled on WP_OK and WP_ETIMEDOUT.
  *
  * Returns WP_OK: all is over, as after wp_shutdown(); WP_ETIMEDOUT: not yet; the pool is closed but valid, tasks still
  * run and own what they own, call again to go on waiting; WP_EINVAL: `pool` is NULL, `mode` is unknown or the
- * report's `struct_size` is wrong; WP_EDEADLK: inside a callback of this pool; these two changed nothing;
- * WP_EFORKED; WP_EPANIC.
+ * report's `struct_size` is wrong; WP_EDEADLK: inside a callback of this pool, or, of a manual pool and with a timeout other than 0:
+ * another thread runs its tasks just then; these two changed nothing; WP_EFORKED; WP_EPANIC.
  * Thread safety: any thread, several at once too. Blocks: up to the timeout, and for the `end` callbacks that it calls;
  * once all tasks and thread hooks have ended it also waits for the threads' exit, which only their own thread-local
  * clean-up can delay. Since 0.1.
@@ -1352,8 +1356,8 @@ int wp_group_wait(struct wp_group *group,
  * The places of cancelled tasks in the queue come back when a worker comes to them (`wp_stats.passed_over`).
  *
  * Returns WP_OK, also when it was cancelled before; WP_EINVAL: `group` is NULL; WP_EFORKED; WP_EPANIC.
- * Thread safety: any thread, also inside a callback, also one of the group's own. Blocks: for the `end` callbacks that it calls.
- * Allocates nothing. Since 0.1.
+ * Thread safety: any thread, also inside a callback, also one of the group's own. Blocks: for the `end` callbacks that it calls, and
+ * those that are told of the room (wp_when_room()). Allocates nothing. Since 0.1.
  */
 WP_API
 int wp_group_cancel(struct wp_group *group);
@@ -1534,15 +1538,16 @@ int wp_waiter_init(struct wp_waiter *waiter,
  *
  * If there is room now, `notify` is called at once, by this call; inside the `notify` of another waiter of this pool, as soon as
  * that has returned, so that they don't nest. Otherwise a worker calls it that has just taken a task, and begins that task
- * afterwards (of a manual pool: the thread that steps it). When the pool closes, the thread that closes it calls it. Never is
- * it called with a lock of the library held, but the caller of this function may hold locks of its own: mind that `notify` may run
- * inside this call. Once this function was called again for the same waiter, inside its `notify`, the next call of that may come on
+ * afterwards (of a manual pool: the thread that steps it). So does whoever ends a queued task of a limited group before its turn: the
+ * caller of wp_group_cancel() or wp_clock_advance(), the timer, a task in wp_group_wait(). When the pool closes, the thread that closes
+ * it calls it. Never is it called with a lock of the library held, but the callers of these functions may hold locks of their own: mind
+ * that `notify` may run inside those calls. Once this function was called again for the same waiter, inside its `notify`, the next call of that may come on
  * another thread, before this one has returned.
  *
  * What there is room for is not kept for the waiter: others may take it first, and a wp_try_submit() inside `notify` may say
- * WP_EFULL (then call this again) or WP_ECLOSED. Waiters are told one after the other, in the order in which they came, the next
- * when `notify` has returned and there is still room; after 16 in a row the next is told when the next task is taken, if one is
- * queued. So a waiter that submits inside `notify` takes the place that it was told of, while one that only passes the word on may
+ * WP_EFULL (then call this again) or WP_ECLOSED. Waiters are told in the order in which they came; by one thread one after the other,
+ * the next when `notify` has returned and there is still room, while another thread that has brought a place back may tell the next one
+ * meanwhile. After 16 in a row the next is told when the next task is taken, if one is queued. So a waiter that submits inside `notify` takes the place that it was told of, while one that only passes the word on may
  * have others told of the same place.
  *
  * A submitter that has waited in wp_submit() at the head of its line, and looked for itself in vain (see there), comes before the
@@ -1561,15 +1566,16 @@ int wp_when_room(struct wp_pool *pool,
 
 /**
  * Takes a waiter back. If its `notify` is being called just now, on another thread, the call waits until that has returned; so
- * whatever it says but for WP_ETIMEDOUT and WP_EDEADLK, everything that `notify` uses may be freed.
+ * whatever it says but for WP_ETIMEDOUT and WP_EDEADLK, everything that `notify` uses may be freed. (Where `notify` has had it wait anew
+ * and has not returned yet, the call waits for that as well; with WP_ETIMEDOUT and WP_EDEADLK it still waits, then.)
  *
  * `waiter` must still be there: whose `notify` frees it must know by other means that it was not called. `timeout_ns`: nanoseconds
- * to wait; 0 only looks, WP_FOREVER waits without limit.
+ * to wait, on a manual pool too; 0 waits for no `notify`, WP_FOREVER without limit.
  *
  * Returns WP_OK: it waited, and `notify` will not be called; WP_ETOOLATE: it does not wait: `notify` was called and has returned
  * (unless the caller is inside it), or wp_when_room() was never called; WP_ETIMEDOUT: `notify` has not returned in time; WP_EDEADLK:
- * the call would have to wait inside a callback of this pool; WP_EINVAL: `pool` or `waiter` is NULL, or its `struct_size` is wrong;
- * WP_EFORKED.
+ * it has not returned, and this is inside a callback of this pool, whatever the timeout; WP_EINVAL: `pool` or `waiter` is NULL, or its
+ * `struct_size` is wrong; WP_EFORKED; WP_EPANIC: in place of the first two.
  * Thread safety: any thread, also inside a callback of the pool. Blocks: up to the timeout. Allocates nothing. Since 0.1.
  */
 WP_API
@@ -1586,7 +1592,7 @@ int wp_forget_room(struct wp_pool *pool,
  * Like the room to write into a socket, it is there most of the time: wait for it only while there is something to submit that was
  * refused. Then a loop is woken once for each time that the queue was full, and may find that others have filled it again.
  *
- * It belongs to the pool, and is closed by wp_destroy(): only wait for it; never read, write or close it. Who waits for edges
+ * It belongs to the pool, and is closed by wp_destroy() (in a forked child with the last group of the pool): only wait for it; never read, write or close it. Who waits for edges
  * (EPOLLET) must submit until WP_EFULL before the next wait.
  *
  * Returns the descriptor, 0 or more, always the same; or a negative code: WP_EINVAL: `pool` is NULL; WP_ENOMEM: the system has no
@@ -1640,7 +1646,8 @@ int wp_run(struct wp_pool *pool,
  * the task's `end` is called, on the calling thread, with WP_FATE_EXPIRED, and wp_now() tells that very deadline.
  *
  * Returns WP_OK; WP_EINVAL: `pool` is NULL, or has threads of its own; WP_EFORKED; WP_EPANIC.
- * Thread safety: any thread, also inside a callback. Blocks: for the `end` callbacks that it calls. Since 0.1.
+ * Thread safety: any thread, also inside a callback. Blocks: for the `end` callbacks that it calls, and those that are told of the room
+ * (wp_when_room()). Since 0.1.
  */
 WP_API
 WP_MUST_USE

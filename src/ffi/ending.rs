@@ -45,7 +45,7 @@ pub unsafe extern "C" fn wp_is_inside(pool: *const wp_pool) -> c_int {
 /// From the moment it begins every submit is refused with WP_ECLOSED, and those that wait for room are woken with it.
 ///
 /// Returns WP_OK, also when the pool was shut down before; WP_EINVAL: `pool` is NULL; WP_EDEADLK: inside a callback of
-/// this pool (nothing was closed); WP_EFORKED; WP_EPANIC.
+/// this pool, or, of a manual pool: another thread runs its tasks just then (nothing was closed); WP_EFORKED; WP_EPANIC.
 /// Thread safety: any thread, several at once too: each returns when all is over. Blocks: until all tasks have ended and
 /// all threads are gone. Since 0.1.
 #[unsafe(no_mangle)]
@@ -57,16 +57,17 @@ pub unsafe extern "C" fn wp_shutdown(pool: *mut wp_pool) -> c_int {
 /// wp_shutdown() with a mode, a limit of time and a report.
 ///
 /// `mode`: WP_SHUTDOWN_DRAIN runs what is queued; WP_SHUTDOWN_CANCEL discards what is queued: the `end` of each such task
-/// is called with WP_FATE_DISCARDED on the calling thread, in the order of the queue (first in, first out) and
-/// whatever the timeout: nothing accepted goes without its `end`. No task starts any more. (Of several that cancel at
-/// once one discards, and the others only wait.) Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
+/// is called with WP_FATE_DISCARDED on the calling thread, whatever the timeout: nothing accepted goes without its `end`. First in, first
+/// out; the tasks of limited groups afterwards, each group's in that order. (Of several that cancel at once one discards, and the others
+/// only wait; a task inside wp_group_wait() may find some first.) No task starts any more, but what a worker has just taken counts as
+/// started, even if the `notify` of a waiter is called before it. Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
 /// `timeout_ns`: nanoseconds to wait for the end; 0 only begins (or looks), WP_FOREVER has no limit.
 /// `report`: NULL, or a wp_shutdown_report with its `struct_size` set; filled on WP_OK and WP_ETIMEDOUT.
 ///
 /// Returns WP_OK: all is over, as after wp_shutdown(); WP_ETIMEDOUT: not yet; the pool is closed but valid, tasks still
 /// run and own what they own, call again to go on waiting; WP_EINVAL: `pool` is NULL, `mode` is unknown or the
-/// report's `struct_size` is wrong; WP_EDEADLK: inside a callback of this pool; these two changed nothing;
-/// WP_EFORKED; WP_EPANIC.
+/// report's `struct_size` is wrong; WP_EDEADLK: inside a callback of this pool, or, of a manual pool and with a timeout other than 0:
+/// another thread runs its tasks just then; these two changed nothing; WP_EFORKED; WP_EPANIC.
 /// Thread safety: any thread, several at once too. Blocks: up to the timeout, and for the `end` callbacks that it calls;
 /// once all tasks and thread hooks have ended it also waits for the threads' exit, which only their own thread-local
 /// clean-up can delay. Since 0.1.
@@ -121,6 +122,8 @@ pub unsafe extern "C" fn wp_destroy(pool: *mut wp_pool) -> c_int {
             if over != WP_OK {
                 return over;
             }
+            // Groups may keep the memory for longer.
+            alive.core.close_room_fd();
         }
         // SAFETY: the caller's reference, and its last call; no thread of the pool runs.
         unsafe { wp_pool::release(pool) };

@@ -46,10 +46,10 @@ pub struct wp_group_options {
     /// WP_ON_ERROR_GO_ON or WP_ON_ERROR_CANCEL (where a failure may also refuse submits that are still to come). Any other number:
     /// WP_EINVAL.
     pub on_error: u32,
-    /// How many of the group's tasks may run at once; 1 makes it a serial queue, in the order of the submits. 0: no limit. At most
-    /// WP_WORKERS_MAX. The others wait in the queue: they hold places there, so the pool's capacity stays true, but no worker,
+    /// How many of the group's tasks may run at once; 1 makes it a serial queue, in the order of the submits (limited groups inside it
+    /// take turns with it). 0: no limit. At most WP_WORKERS_MAX. The others wait in the queue: they hold places there, so the pool's capacity stays true, but no worker,
     /// and no task of others waits behind them. Such groups are served in turn with each other, one task each, and with the rest of
-    /// the queue. A task of a limited group costs more than another, and so do all submits while such a task waits.
+    /// the queue; those inside another limited group likewise, when that has room for one of them. A task of a limited group costs more than another, and so do all submits while such a task waits.
     pub max_running: u32,
 }
 
@@ -331,8 +331,8 @@ pub unsafe extern "C" fn wp_group_wait(group: *mut wp_group, timeout_ns: u64) ->
 /// The places of cancelled tasks in the queue come back when a worker comes to them (`wp_stats.passed_over`).
 ///
 /// Returns WP_OK, also when it was cancelled before; WP_EINVAL: `group` is NULL; WP_EFORKED; WP_EPANIC.
-/// Thread safety: any thread, also inside a callback, also one of the group's own. Blocks: for the `end` callbacks that it calls.
-/// Allocates nothing. Since 0.1.
+/// Thread safety: any thread, also inside a callback, also one of the group's own. Blocks: for the `end` callbacks that it calls, and
+/// those that are told of the room (wp_when_room()). Allocates nothing. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wp_group_cancel(group: *mut wp_group) -> c_int {
     // SAFETY: as documented.

@@ -21,7 +21,8 @@ pub const WP_MODE_THREADS: u32 = 0;
 /// thread, and the pool's clock stands still but for wp_clock_advance(). All the promises hold. A call that would wait (a submit
 /// to a full queue with any timeout but 0, wp_wait_idle(), a shutdown, wp_destroy()) runs queued tasks on the calling thread
 /// instead, and says WP_EDEADLK when that is of no use, because another thread runs the pool's tasks just then; timeouts other
-/// than 0 never pass.
+/// than 0 never pass. (But a shutdown and wp_forget_room() wait for what another thread's call is ending or telling just then, and
+/// their timeouts pass as ever.)
 pub const WP_MODE_MANUAL: u32 = 1;
 
 /// `wp_results_options.flags`: a submit that finds the results full waits for a place, for as long as it would wait for
@@ -38,7 +39,7 @@ pub const WP_RESULTS_ORDERED: u32 = 2;
 pub const WP_WORKERS_BY_OPTION: u32 = 1;
 /// `wp_stats.workers_reason`: one worker for each processor of the system.
 pub const WP_WORKERS_BY_PROCESSORS: u32 = 2;
-/// `wp_stats.workers_reason`: one worker for each processor that the process's affinity, or its cpuset, leaves it.
+/// `wp_stats.workers_reason`: one worker for each processor that the affinity of the thread that makes the pool, or the process's cpuset, leaves it.
 pub const WP_WORKERS_BY_AFFINITY: u32 = 3;
 /// `wp_stats.workers_reason`: what the quota of the process's control groups (a container's CPU limit) allows, rounded down, at
 /// least 1.

@@ -39,7 +39,8 @@ pub unsafe extern "C" fn wp_run(pool: *mut wp_pool, max: u64, ran: *mut u64) -> 
 /// the task's `end` is called, on the calling thread, with WP_FATE_EXPIRED, and wp_now() tells that very deadline.
 ///
 /// Returns WP_OK; WP_EINVAL: `pool` is NULL, or has threads of its own; WP_EFORKED; WP_EPANIC.
-/// Thread safety: any thread, also inside a callback. Blocks: for the `end` callbacks that it calls. Since 0.1.
+/// Thread safety: any thread, also inside a callback. Blocks: for the `end` callbacks that it calls, and those that are told of the room
+/// (wp_when_room()). Since 0.1.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wp_clock_advance(pool: *mut wp_pool, nanoseconds: u64) -> c_int {

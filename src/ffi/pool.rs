@@ -76,7 +76,7 @@ impl wp_pool {
         Ok(place.into())
     }
 
-    /// All threads, or none: what was begun is undone when one does not start.
+    /// All threads, or none: what was begun is undone when one does not start. After any other error threads may be there.
     fn start(&self, settings: &Settings) -> Result<(), Error> {
         for (index, seat) in self.threads.iter().enumerate() {
             let is_worker = index < self.core.config().workers() as usize;
@@ -90,7 +90,7 @@ impl wp_pool {
                 if is_worker {
                     self.core.unexpect_worker();
                 }
-                let _ = self.shutdown(Mode::Drain, Wait::Forever);
+                self.shutdown(Mode::Drain, Wait::Forever)?;
                 return Err(Error::Thread);
             }
             faults::point(Stage::Start);
@@ -129,13 +129,14 @@ pub(super) fn code(result: Result<(), Error>) -> c_int {
 fn enter(pool: *const (), index: u32) {
     // SAFETY: start() handed its own pool, which outlives the thread.
     let pool = unsafe { &*pool.cast::<wp_pool>() };
-    guard_worker(pool, || {
-        if index < pool.core.config().workers() {
-            pool.core.work(index, &pool.hooks);
-        } else {
+    if index < pool.core.config().workers() {
+        guard_worker(pool, || pool.core.work(index, &pool.hooks));
+    } else {
+        guard_pool(pool, || {
             pool.core.keep_time();
-        }
-    });
+            WP_OK
+        });
+    }
 }
 
 /// The pool behind a handle, for every call but create and destroy.
@@ -143,11 +144,20 @@ fn enter(pool: *const (), index: u32) {
 /// # Safety
 /// `pool` is NULL or a pool that was created and not yet destroyed.
 pub(super) unsafe fn on_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -> c_int) -> c_int {
+    let body = |pool: &wp_pool| if pool.core.has_failed() { WP_EPANIC } else { body(pool) };
+    // SAFETY: the caller's promise.
+    unsafe { on_any_pool(pool, body) }
+}
+
+/// The same for a call that has something to do on a pool with a fault, too.
+///
+/// # Safety
+/// As [`on_pool`].
+pub(super) unsafe fn on_any_pool(pool: *const wp_pool, body: impl FnOnce(&wp_pool) -> c_int) -> c_int {
     // SAFETY: the caller's promise.
     match unsafe { pool.as_ref() } {
         None => WP_EINVAL,
         Some(pool) if !pool.family.is_ours() => WP_EFORKED,
-        Some(pool) if pool.core.has_failed() => WP_EPANIC,
         Some(pool) => guard_pool(pool, || body(pool)),
     }
 }
@@ -175,9 +185,14 @@ pub unsafe extern "C" fn wp_create(options: *const wp_options, pool: *mut *mut w
         let made = unsafe { options::read(options) }.and_then(|settings| {
             // Not freed by a panic, which may find workers there.
             let made = ManuallyDrop::new(wp_pool::new(&settings)?);
-            let started = made[0].start(&settings);
-            let made = ManuallyDrop::into_inner(made);
-            started.map(|()| made)
+            match made[0].start(&settings) {
+                // One of the threads may be there: it has met a fault.
+                Err(Error::Panicked) => Err(Error::Panicked),
+                started => {
+                    let made = ManuallyDrop::into_inner(made);
+                    started.map(|()| made)
+                }
+            }
         });
         match made {
             Ok(made) => {

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::mem::{offset_of, transmute};
 
 use super::guard::{callback, guard};
-use super::pool::{code, on_pool, wp_pool};
+use super::pool::{code, on_any_pool, on_pool, wp_pool};
 use super::sized::{self, Sized as SizedStruct};
 use super::status::WP_EPANIC;
 use crate::pool::notify::{Notice, Waiter};
@@ -94,15 +94,16 @@ unsafe fn call(function: *const (), arg: *mut ()) {
 ///
 /// If there is room now, `notify` is called at once, by this call; inside the `notify` of another waiter of this pool, as soon as
 /// that has returned, so that they don't nest. Otherwise a worker calls it that has just taken a task, and begins that task
-/// afterwards (of a manual pool: the thread that steps it). When the pool closes, the thread that closes it calls it. Never is
-/// it called with a lock of the library held, but the caller of this function may hold locks of its own: mind that `notify` may run
-/// inside this call. Once this function was called again for the same waiter, inside its `notify`, the next call of that may come on
+/// afterwards (of a manual pool: the thread that steps it). So does whoever ends a queued task of a limited group before its turn: the
+/// caller of wp_group_cancel() or wp_clock_advance(), the timer, a task in wp_group_wait(). When the pool closes, the thread that closes
+/// it calls it. Never is it called with a lock of the library held, but the callers of these functions may hold locks of their own: mind
+/// that `notify` may run inside those calls. Once this function was called again for the same waiter, inside its `notify`, the next call of that may come on
 /// another thread, before this one has returned.
 ///
 /// What there is room for is not kept for the waiter: others may take it first, and a wp_try_submit() inside `notify` may say
-/// WP_EFULL (then call this again) or WP_ECLOSED. Waiters are told one after the other, in the order in which they came, the next
-/// when `notify` has returned and there is still room; after 16 in a row the next is told when the next task is taken, if one is
-/// queued. So a waiter that submits inside `notify` takes the place that it was told of, while one that only passes the word on may
+/// WP_EFULL (then call this again) or WP_ECLOSED. Waiters are told in the order in which they came; by one thread one after the other,
+/// the next when `notify` has returned and there is still room, while another thread that has brought a place back may tell the next one
+/// meanwhile. After 16 in a row the next is told when the next task is taken, if one is queued. So a waiter that submits inside `notify` takes the place that it was told of, while one that only passes the word on may
 /// have others told of the same place.
 ///
 /// A submitter that has waited in wp_submit() at the head of its line, and looked for itself in vain (see there), comes before the
@@ -130,15 +131,16 @@ pub unsafe extern "C" fn wp_when_room(pool: *mut wp_pool, waiter: *mut wp_waiter
 }
 
 /// Takes a waiter back. If its `notify` is being called just now, on another thread, the call waits until that has returned; so
-/// whatever it says but for WP_ETIMEDOUT and WP_EDEADLK, everything that `notify` uses may be freed.
+/// whatever it says but for WP_ETIMEDOUT and WP_EDEADLK, everything that `notify` uses may be freed. (Where `notify` has had it wait anew
+/// and has not returned yet, the call waits for that as well; with WP_ETIMEDOUT and WP_EDEADLK it still waits, then.)
 ///
 /// `waiter` must still be there: whose `notify` frees it must know by other means that it was not called. `timeout_ns`: nanoseconds
-/// to wait; 0 only looks, WP_FOREVER waits without limit.
+/// to wait, on a manual pool too; 0 waits for no `notify`, WP_FOREVER without limit.
 ///
 /// Returns WP_OK: it waited, and `notify` will not be called; WP_ETOOLATE: it does not wait: `notify` was called and has returned
 /// (unless the caller is inside it), or wp_when_room() was never called; WP_ETIMEDOUT: `notify` has not returned in time; WP_EDEADLK:
-/// the call would have to wait inside a callback of this pool; WP_EINVAL: `pool` or `waiter` is NULL, or its `struct_size` is wrong;
-/// WP_EFORKED.
+/// it has not returned, and this is inside a callback of this pool, whatever the timeout; WP_EINVAL: `pool` or `waiter` is NULL, or its
+/// `struct_size` is wrong; WP_EFORKED; WP_EPANIC: in place of the first two.
 /// Thread safety: any thread, also inside a callback of the pool. Blocks: up to the timeout. Allocates nothing. Since 0.1.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -149,8 +151,12 @@ pub unsafe extern "C" fn wp_forget_room(
 ) -> c_int {
     // SAFETY: as documented.
     unsafe {
-        on_pool(pool, |pool| {
-            code(node(waiter).and_then(|node| pool.core.forget_room(node, Wait::for_ns(timeout_ns))))
+        // Of a pool with a fault too: the waiter is the caller's again only when it is off the list, and nobody tells it.
+        on_any_pool(pool, |pool| {
+            match node(waiter).and_then(|node| pool.core.forget_room(node, Wait::for_ns(timeout_ns))) {
+                Ok(()) | Err(Error::TooLate) if pool.core.has_failed() => WP_EPANIC,
+                forgotten => code(forgotten),
+            }
         })
     }
 }
@@ -162,7 +168,7 @@ pub unsafe extern "C" fn wp_forget_room(
 /// Like the room to write into a socket, it is there most of the time: wait for it only while there is something to submit that was
 /// refused. Then a loop is woken once for each time that the queue was full, and may find that others have filled it again.
 ///
-/// It belongs to the pool, and is closed by wp_destroy(): only wait for it; never read, write or close it. Who waits for edges
+/// It belongs to the pool, and is closed by wp_destroy() (in a forked child with the last group of the pool): only wait for it; never read, write or close it. Who waits for edges
 /// (EPOLLET) must submit until WP_EFULL before the next wait.
 ///
 /// Returns the descriptor, 0 or more, always the same; or a negative code: WP_EINVAL: `pool` is NULL; WP_ENOMEM: the system has no

@@ -22,7 +22,7 @@ pub type wp_task_fn =
     Option<unsafe extern "C-unwind" fn(context: *mut wp_context, arg: *mut c_void) -> c_int>;
 
 /// Told once, and only once, how an accepted task ended; after that the library never touches `arg` again. It runs on
-/// the worker that ran the task or found it cancelled or too late, on the thread whose wp_group_cancel(), shutdown or
+/// the worker that ran the task or found it cancelled or too late, on the thread whose wp_group_cancel(), shutdown, wp_group_wait() or
 /// wp_clock_advance() ended it, or on the pool's timer. `outcome` is valid during the call. It must return as a wp_run_fn must.
 pub type wp_end_fn = Option<unsafe extern "C-unwind" fn(outcome: *const wp_outcome, arg: *mut c_void)>;
 

@@ -12,7 +12,7 @@
 //! # Transitions
 //!
 //! - place (a lane that got a task, or whose turn has passed): ready, behind all others, if no limited group of its line is full; else
-//!   blocked at the first that is.
+//!   blocked at the outermost that is, so that lanes take turns there, whoever else is full below.
 //! - take: the first ready lane gives its first task, which runs from here on; the lane is placed anew, if it has more.
 //! - end: one fewer runs, in each limited group of the line.
 //! - remove: a task leaves its lane without having run; a lane without tasks leaves its list.
@@ -309,7 +309,7 @@ impl<J: Job> State<J> {
 
     /// True: the lane is ready.
     fn place(&mut self, group: &Group) -> bool {
-        match group.limited().find(|above| above.lane.is_full()) {
+        match group.limited().filter(|above| above.lane.is_full()).last() {
             Some(full) => {
                 group.lane.list.set(Where::Blocked(full));
                 full.lane.blocked.push(group);

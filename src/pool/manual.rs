@@ -8,19 +8,23 @@
 //!
 //! - step: free → taken; take and perform so many tasks, in order; taken → free. Whoever finds the seat taken, by itself or by
 //!   another, is refused.
-//! - a call that would wait (for room, for idle, for the end) steps instead.
+//! - a call that would wait (for room, for idle, for the end) steps instead. A shutdown has the seat from before the closing on, so
+//!   that it is refused before it has done anything.
+//! - a submitter that has stepped and found its place taken again, by whom the step told of it or by what ran, pushes the next time between
+//!   the take and what that brings about. So it gets on, and every other place is theirs.
 //!
 //! # Invariants
 //!
 //! - M1: only the seat's holder takes tasks as a worker. So they run one at a time, in the order in which they were accepted, and
 //!   the worker's counters are written by one thread at a time.
 //! - M2: the holder's number stands where law L6 looks for it; so a task that waits for its own pool is refused as ever.
-//! - M3: nobody ever sleeps here: what can't be had by stepping is answered with `Deadlock` at once. But what was accepted before the
-//!   answer, by whomever, can be had by stepping.
+//! - M3: nobody sleeps here: what can't be had by stepping is answered with `Deadlock` at once. But what was accepted before the
+//!   answer, by whomever, can be had by stepping. Only a shutdown that has closed the pool, and whoever forgets a waiter, wait for the
+//!   calls of other threads that are ending a task or telling of room just then.
 
 #![forbid(unsafe_code)]
 
-use super::queue::{Pushed, Taken, Taker};
+use super::queue::{Duty, Pushed, Taken, Taker};
 use super::{Error, Job, Pool, Wait};
 use crate::sync::{Ordering, this_thread};
 
@@ -31,23 +35,42 @@ impl<J: Job> Pool<J> {
     /// Runs up to `max` queued tasks on the calling thread. `ran` tells at any time how many; what is found cancelled or too late on
     /// the way ends without counting. Returns whether anything was there.
     pub fn step(&self, max: u64, ran: &mut u64) -> Result<bool, Error> {
+        self.take_seat()?;
+        let was_there = self.step_seated(max, ran, || ());
+        self.leave_seat();
+        Ok(was_there)
+    }
+
+    /// Nobody else steps from here on.
+    pub(super) fn take_seat(&self) -> Result<(), Error> {
         self.refuse_failed()?;
         self.refuse_inside()?;
-        let worker = &self.crew.workers[SEAT as usize];
-        {
-            let mut state = self.crew.lock();
-            if state.is_stepped {
-                return Err(Error::Deadlock);
-            }
-            state.is_stepped = true;
-            worker.thread.store(this_thread(), Ordering::Relaxed);
+        let mut state = self.crew.lock();
+        if state.is_stepped {
+            return Err(Error::Deadlock);
         }
+        state.is_stepped = true;
+        Ok(())
+    }
+
+    pub(super) fn leave_seat(&self) {
+        let mut state = self.crew.lock();
+        state.is_stepped = false;
+        // Under the lock, behind which the pool may be gone.
+        self.crew.changed.notify_all();
+    }
+
+    /// As [`Pool::step`], by who has the seat. `taken` is called with each task, before anything else comes of it.
+    fn step_seated(&self, max: u64, ran: &mut u64, mut taken: impl FnMut()) -> bool {
+        let worker = &self.crew.workers[SEAT as usize];
+        worker.thread.store(this_thread(), Ordering::Relaxed);
         let mut detail = None;
         let mut was_there = false;
         while *ran < max {
-            match self.queue.take(Taker::Worker, &mut detail) {
+            match self.queue.take(Taker::Worker(Duty::None), &mut detail) {
                 Taken::Task(task) => {
                     was_there = true;
+                    taken();
                     if task.owes.any() {
                         self.pay(task.owes);
                     }
@@ -56,16 +79,13 @@ impl<J: Job> Pool<J> {
                 Taken::Empty(_) | Taken::Drained => break,
             }
         }
-        let mut state = self.crew.lock();
         worker.thread.store(0, Ordering::Relaxed);
-        state.is_stepped = false;
-        self.crew.changed.notify_all();
-        Ok(was_there)
+        was_there
     }
 
-    /// Runs everything that is queued, and what that submits.
-    pub(super) fn step_all(&self) -> Result<(), Error> {
-        self.step(u64::MAX, &mut 0).map(drop)
+    /// Runs everything that is queued, and what that submits, by who has the seat.
+    pub(super) fn step_all(&self) {
+        self.step_seated(u64::MAX, &mut 0, || ());
     }
 
     /// Steps, so many tasks at once, until a wait is over. What is open then, though nothing was there to step, is in another thread's hands,
@@ -89,13 +109,23 @@ impl<J: Job> Pool<J> {
 
     /// A push to a full queue: the tasks that are in its way run here and now.
     pub(super) fn push_stepping(&self, job: J, detail: Option<J::Detail>) -> Result<Pushed, Error> {
+        let mut is_hurried = false;
         loop {
-            self.step(1, &mut 0)?;
-            match self.push(job, detail) {
-                // Another thread was quicker; it, too, has made progress.
-                Err(Error::Full) => {}
-                pushed => return pushed,
+            let mut pushed = Err(Error::Full);
+            self.take_seat()?;
+            self.step_seated(1, &mut 0, || {
+                if is_hurried && pushed == Err(Error::Full) {
+                    pushed = self.push(job, detail);
+                }
+            });
+            self.leave_seat();
+            if pushed == Err(Error::Full) {
+                pushed = self.push(job, detail);
             }
+            if pushed != Err(Error::Full) {
+                return pushed;
+            }
+            is_hurried = true;
         }
     }
 }

@@ -20,8 +20,8 @@
 //! - busy → looking: its task has ended and the queue is empty. Unless another looks already it sets `LOOKING`, and looks a little
 //!   while only: about what a wake-up costs.
 //! - looking → busy: it takes a task. The push that it looked for has unset `LOOKING` in its own step; if the task is of a lane, the
-//!   worker does. If it was woken it wakes the next, if there is more work and somebody sleeps, or unsets `WAKING`: so wake-ups come one
-//!   after the other, each only when there is work for it.
+//!   worker does, in the step that takes it. If it was woken it wakes the next, if there is more work and somebody sleeps, or unsets
+//!   `WAKING`: so wake-ups come one after the other, each only when there is work for it.
 //! - looking → asleep: under the crew's lock, in one step that succeeds only while the queue is empty and open, it sets `ASLEEP` and
 //!   unsets what it had set; then it goes on the list.
 //! - asleep → looking: a push that finds `ASLEEP` alone sets `WAKING` and wakes the one that slept last; a close wakes all.

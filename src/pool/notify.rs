@@ -15,11 +15,11 @@
 //!
 //! All under one lock, which is never held in a notice:
 //!
-//! - wait: free → waiting, unless the queue is closed; if there is room, the caller becomes a teller and tells this one first. Inside
-//!   a notice the teller that is there anyway does it, when the notice has returned: so notices don't nest.
+//! - wait: free → waiting, unless the queue is closed; if there is room, the caller becomes a teller and tells this one first.
 //! - ask: somebody finds no room, and sets `WANTED` in the same step.
-//! - tell: a take found `WANTED`, or the queue was closed. While there is room (or the queue is closed) the teller rings the bell, and
-//!   tells the first waiter, then the next. If there is none it asks.
+//! - tell: a take found `WANTED`, or a place came back otherwise, or the queue was closed. While there is room (or the queue is closed)
+//!   the teller rings the bell, and tells the first waiter, then the next. If there is none it asks.
+//! - inside a notice nobody is told by the same thread, which looks again when the notice has returned. So notices don't nest.
 //! - hand over: a teller that has told `TURN` waiters asks though there is room, and leaves the rest to the next take, if there is a
 //!   task to take. So no worker is kept from its own task by waiters that come back again and again.
 //! - forget: waiting → free, or the caller waits until the notice that is being called has returned.
@@ -240,7 +240,7 @@ impl Notify {
         if state.has_lowered_bell() && (queue.has_room() || queue.ask_for_word().has_room) {
             state.ring();
         }
-        if !state.waiters.is_empty() {
+        if !state.waiters.is_empty() && !state.is_telling(this_thread()) {
             self.tell_from(state, queue, None);
         }
     }
@@ -346,10 +346,15 @@ impl Notify {
 }
 
 impl<J: Job> Pool<J> {
-    /// A descriptor that is readable unless a submit has found no room, or would find none, since. It lives as long as the pool.
+    /// A descriptor that is readable unless a submit has found no room, or would find none, since. It lives until [`Pool::close_room_fd`].
     pub fn room_fd(&self) -> Result<i32, Error> {
         self.refuse_failed()?;
         self.notify.fd(&self.queue)
+    }
+
+    /// Nobody waits for it any more.
+    pub fn close_room_fd(&self) {
+        self.notify.state.lock().bell = None;
     }
 
     /// Has `notice` called once when there is room, or when the pool closes; at once if there is room now. On error it is not called.

@@ -108,7 +108,8 @@ pub enum Pushed {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Taker {
-    Worker,
+    /// What it owes to pushes until it has a task.
+    Worker(Duty),
     /// Of a shutdown that cancels.
     Discarder,
 }
@@ -285,17 +286,17 @@ impl<J: Job> Queue<J> {
     /// not pay for its size. A detailed job without one has left out of turn, and only its place came back. A worker gets one of a lane and one of the ring in turn, while there are both.
     #[inline(always)]
     pub fn take(&self, by: Taker, detail: &mut Option<J::Detail>) -> Taken<J> {
-        if by == Taker::Worker
+        if let Taker::Worker(duty) = by
             && self.lanes.looks_ready()
             && self.lanes.is_their_turn()
-            && let Some(task) = self.take_from_lane(detail)
+            && let Some(task) = self.take_from_lane(duty, detail)
         {
             return Taken::Task(task);
         }
         let mut head = self.head.0.load(Ordering::Relaxed);
         let mut pause = Pause::new();
         loop {
-            if head & HALTED != 0 && by == Taker::Worker {
+            if head & HALTED != 0 && by != Taker::Discarder {
                 return Taken::Drained;
             }
             let position = head & POSITION;
@@ -319,6 +320,7 @@ impl<J: Job> Queue<J> {
                             *detail = self.take_detail(position);
                         }
                         slot.stamp.store(position + self.one_lap, Ordering::Release);
+                        let owes = if flags & WAITING == 0 { owes } else { self.owes_beside_lanes(owes) };
                         return Taken::Task(Task { job, owes });
                     }
                     Err(now) => head = now,
@@ -329,9 +331,9 @@ impl<J: Job> Queue<J> {
                 if tail & POSITION == position {
                     // Behind the line, a push to a lane that stands before it may be under way: its lock tells.
                     let may_be_in_lane = tail & READY != 0 || tail & (CLOSED | SHARED) == CLOSED | SHARED;
-                    if by == Taker::Worker
+                    if let Taker::Worker(duty) = by
                         && may_be_in_lane
-                        && let Some(task) = self.take_from_lane(detail)
+                        && let Some(task) = self.take_from_lane(duty, detail)
                     {
                         return Taken::Task(task);
                     }

@@ -16,7 +16,7 @@
 //! - let in: the one at the door has run out of patience, and sleeps again since it found no room. The next take that gives
 //!   word of any room (`notify`) pushes for it, unlinks it and wakes it.
 //! - close: wakes everybody; each tries to push, and is refused. Who stands in line later finds the queue closed when it tries. The same
-//!   when a group is cancelled: those who submit to it are refused, the others sleep on.
+//!   when a group is cancelled: those who submit to it are refused; of the others the first tries, and the rest sleep on.
 //!
 //! # Invariants
 //!
@@ -172,7 +172,6 @@ impl<J: Job> Room<J> {
                 if has_looked {
                     self.allow(&waiter);
                 }
-                // Only the first is woken, or everybody by a close, who may all try.
                 let was_at_door = is_at_door;
                 let is_woken = waiter.parker.park(limit(deadline, patience));
                 let line = self.line.lock();
@@ -180,14 +179,15 @@ impl<J: Job> Room<J> {
                     break Ok(Pushed::Quietly);
                 }
                 waiter.state.set(State::Alone);
-                is_at_door = is_woken || line.has_first(&waiter);
+                is_at_door = line.has_first(&waiter);
                 drop(line);
                 patience = if is_at_door && !was_at_door {
                     PATIENCE_FIRST
                 } else {
                     (patience * 2).min(PATIENCE_LAST)
                 };
-                shall_try = is_at_door;
+                // One behind the first is woken by a close, or by the cancel of a group, perhaps another's: it must overtake nobody.
+                shall_try = is_at_door || is_woken && (queue.is_closed() || is_refused());
             }
         };
         faults::way_back();

@@ -24,6 +24,14 @@ struct Search {
     block: usize,
 }
 
+/// What it found.
+struct Claimed<J: Job> {
+    job: J,
+    detail: J::Detail,
+    /// That of a lane is at once; that of the ring when a taker gets there.
+    is_place_back: bool,
+}
+
 /// A visitor, until dropped.
 struct Visit<'a, J: Job>(&'a Pool<J>);
 
@@ -147,8 +155,8 @@ impl<J: Job> Pool<J> {
         {
             let _visit = self.visit();
             let mut search = self.search(group);
-            while let Some((job, detail)) = self.claim(&mut search, |its| is_of(its, group)) {
-                self.end_unrun(Fate::Cancelled, &job, Some(&detail));
+            while let Some(claimed) = self.claim(&mut search, |its| is_of(its, group)) {
+                self.end_claimed(Fate::Cancelled, &claimed);
             }
         }
         if is_first {
@@ -165,16 +173,22 @@ impl<J: Job> Pool<J> {
         Search { from: group.first, to, block: 0 }
     }
 
-    fn claim(&self, search: &mut Search, is_wanted: impl Fn(&J::Detail) -> bool) -> Option<(J, J::Detail)> {
-        if let Some(claimed) = self.queue.claim_ahead(&mut search.from, search.to, &is_wanted) {
-            return Some(claimed);
+    fn claim(&self, search: &mut Search, is_wanted: impl Fn(&J::Detail) -> bool) -> Option<Claimed<J>> {
+        if let Some((job, detail)) = self.queue.claim_ahead(&mut search.from, search.to, &is_wanted) {
+            return Some(Claimed { job, detail, is_place_back: false });
         }
         let (job, detail, pushed) = self.queue.remove_from_lanes(&mut search.block, is_wanted)?;
         if pushed == Pushed::OwingWake {
             self.crew.wake_one(&self.queue);
         }
-        self.pay_for_place();
-        Some((job, detail))
+        Some(Claimed { job, detail, is_place_back: true })
+    }
+
+    fn end_claimed(&self, fate: Fate, claimed: &Claimed<J>) {
+        if claimed.is_place_back {
+            self.pay_for_place();
+        }
+        self.end_unrun(fate, &claimed.job, Some(&claimed.detail));
     }
 
     /// A place has come back otherwise than by a take.
@@ -185,7 +199,8 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// Ends every queued task whose deadline has passed. Returns the earliest of the others, and how long it looked for them.
+    /// Ends every queued task whose deadline has passed. Returns the earliest of the others, and how long it looked for them: without what
+    /// it called meanwhile.
     pub(super) fn expire(&self, now: u64) -> (u64, u64) {
         let _visit = self.visit();
         let earliest = std::cell::Cell::new(NO_DEADLINE);
@@ -202,8 +217,8 @@ impl<J: Job> Pool<J> {
             let began = clock::now_ns();
             let claimed = self.claim(&mut search, is_late);
             looked += clock::now_ns() - began;
-            let Some((job, detail)) = claimed else { break };
-            self.end_unrun(Fate::Expired, &job, Some(&detail));
+            let Some(claimed) = claimed else { break };
+            self.end_claimed(Fate::Expired, &claimed);
         }
         (earliest.get(), looked)
     }

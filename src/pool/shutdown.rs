@@ -23,15 +23,21 @@ impl<J: Job> Pool<J> {
         self.refuse_failed()?;
         self.refuse_inside()?;
         let deadline = wait.begin();
+        // One that may wait runs what is left of a manual pool, or is refused before it has closed it.
+        let steps = self.config.is_manual() && self.stage() != crew::Stage::Over;
+        if steps && wait != Wait::Never {
+            self.take_seat()?;
+        }
         self.close();
         if mode == Mode::Cancel {
             self.discard_queued();
         }
-        if self.config.is_manual() && self.stage() != crew::Stage::Over {
-            if wait == Wait::Never && !self.is_quiet(&self.crew.lock()) {
+        if steps {
+            if wait == Wait::Never && !(self.is_quiet(&self.crew.lock()) && self.take_seat().is_ok()) {
                 return Err(Error::TimedOut);
             }
-            self.step_all()?;
+            self.step_all();
+            self.leave_seat();
         }
         let mut state = self.crew.lock();
         loop {

@@ -87,7 +87,7 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// Returns how long it looked; what the `end`s that it called took is not counted.
+    /// Returns how long it looked.
     fn sweep(&self, now: u64) -> u64 {
         self.timer.next.swap(NO_DEADLINE, Ordering::AcqRel);
         let (earliest, looked) = self.expire(now);

@@ -32,12 +32,12 @@ impl<J: Job> Pool<J> {
         let mut duty = Duty::None;
         let mut has_lingered = false;
         loop {
-            match self.queue.take(Taker::Worker, detail) {
+            match self.queue.take(Taker::Worker(duty), detail) {
                 Taken::Task(task) => {
                     let hand = InHand::new(&task.job, detail.as_ref());
                     faults::point(Stage::Take);
-                    if duty != Duty::None {
-                        self.end_duty(duty);
+                    if duty == Duty::Waking {
+                        self.end_waking();
                     }
                     if task.owes.any() {
                         self.pay(task.owes);
@@ -51,13 +51,11 @@ impl<J: Job> Pool<J> {
         }
     }
 
-    /// The worker has a task, and so no duty any more.
+    /// The worker that was woken has a task.
     #[inline(never)]
-    fn end_duty(&self, duty: Duty) {
-        match duty {
-            Duty::Waking if self.queue.pass_waking_on() => self.crew.wake_one(&self.queue),
-            Duty::Looking(at) => self.queue.end_looking(at),
-            Duty::Waking | Duty::None => {}
+    fn end_waking(&self) {
+        if self.queue.pass_waking_on() {
+            self.crew.wake_one(&self.queue);
         }
     }
 

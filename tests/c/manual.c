@@ -246,7 +246,13 @@ static void what_another_thread_steps_cannot_be_waited_for(void) {
     CHECK_EQ(0, ran);
     CHECK_EQ(WP_EDEADLK, wp_wait_idle(pool, WP_FOREVER));
     CHECK_EQ(WP_ETIMEDOUT, wp_wait_idle(pool, 0));
+    CHECK_EQ(WP_EDEADLK, wp_shutdown(pool)); /* Nothing was closed, */
+    CHECK_EQ(WP_EDEADLK, wp_shutdown_for(pool, WP_SHUTDOWN_CANCEL, 1, NULL));
+    CHECK_EQ(WP_EDEADLK, wp_destroy(pool));
+    CHECK_EQ(0, check_stats(pool).closed);
     CHECK_EQ(WP_OK, wp_try_submit(pool, check_nothing, NULL));
+    CHECK_EQ(WP_EDEADLK, wp_shutdown_for(pool, WP_SHUTDOWN_CANCEL, WP_FOREVER, NULL)); /* nor discarded. */
+    CHECK_EQ(1, check_stats(pool).queued);
     CHECK_EQ(WP_EDEADLK, wp_submit(pool, must_not_run, NULL));
     CHECK_EQ(WP_ETIMEDOUT, wp_shutdown_for(pool, WP_SHUTDOWN_DRAIN, 0, NULL));
     CHECK_EQ(WP_EDEADLK, wp_shutdown(pool));
@@ -255,6 +261,55 @@ static void what_another_thread_steps_cannot_be_waited_for(void) {
     CHECK_EQ(WP_OK, wp_shutdown(pool));
     CHECK_EQ(2, check_stats(pool).ran);
     CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
+/* ---- beside others who want each place ---- */
+
+static struct retaker {
+    wp_pool *pool;
+    wp_waiter waiter;
+    unsigned taken, left;
+} retaker;
+
+static void take_each_place(void *arg) {
+    (void)arg;
+    while (retaker.left > 0 && wp_try_submit(retaker.pool, check_nothing, NULL) == WP_OK) {
+        retaker.taken++;
+        retaker.left--;
+    }
+    if (retaker.left > 0) {
+        int code = wp_when_room(retaker.pool, &retaker.waiter);
+        CHECK(code == WP_OK || code == WP_ECLOSED);
+    }
+}
+
+static void submit_itself_again(void *arg) {
+    wp_pool *pool = arg;
+    if (retaker.left > 0) {
+        retaker.left--;
+        retaker.taken += wp_try_submit(pool, submit_itself_again, pool) == WP_OK;
+    }
+}
+
+/* A thousand tasks want the one place: a submit gets it all the same, and so do they. */
+static void a_submit_gets_on_beside_those_who_take_each_place(void) {
+    for (int is_told = 0; is_told < 2; is_told++) {
+        wp_pool *pool = manual_pool(1);
+        retaker = (struct retaker){pool, WP_WAITER_INIT, 0, 1000};
+        retaker.waiter.notify = take_each_place;
+        if (is_told) {
+            CHECK_EQ(WP_OK, wp_when_room(pool, &retaker.waiter));
+        } else {
+            submit_itself_again(pool);
+        }
+        for (unsigned i = 0; i < 10; i++) {
+            unsigned before = retaker.taken;
+            CHECK_EQ(WP_OK, wp_submit(pool, check_nothing, NULL));
+            CHECK_AT_MOST(2, retaker.taken - before);
+        }
+        CHECK_AT_LEAST(is_told ? 10 : 1, retaker.taken);
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+    }
 }
 
 static void end_at_the_gate(const wp_outcome *outcome, void *arg) {
@@ -440,6 +495,7 @@ int main(void) {
     CASE(waits_run_everything);
     CASE(a_cancel_discards);
     CASE(nothing_waits_inside_a_task);
+    CASE(a_submit_gets_on_beside_those_who_take_each_place);
     CASE(what_another_thread_steps_cannot_be_waited_for);
     CASE(what_another_thread_ends_cannot_be_waited_for);
     CASE(results_that_wait_for_their_reader_are_not_waited_for);

@@ -121,6 +121,33 @@ static void limited_groups_and_the_rest_take_turns(void) {
     CHECK_EQ(WP_OK, wp_destroy(pool));
 }
 
+/* Below a limit of one: the lane that has just had its turn stands behind those that wait for theirs, though it is of a group of its own. */
+static void groups_in_a_limited_group_take_turns(void) {
+    enum { LANES = 3, TURNS = 5 };
+    for (uint32_t limit = 1; limit <= LANES; limit++) {
+        wp_pool *pool = manual_pool(LANES * TURNS, 0);
+        wp_group *above = group_with(pool, NULL, 0, WP_ON_ERROR_GO_ON, limit), *groups[LANES];
+        memset(done, 0, sizeof done);
+        for (unsigned i = 0; i < LANES; i++) { /* The last has no limit of its own: its lane is that of the one above. */
+            groups[i] = group_with(pool, above, 0, WP_ON_ERROR_GO_ON, i + 1 < LANES);
+        }
+        for (unsigned i = 0; i < LANES * TURNS; i++) {
+            submit_counting(pool, groups[i / TURNS], &done[i / TURNS]);
+        }
+        for (unsigned n = 1; n <= LANES * TURNS; n++) {
+            CHECK_EQ(1, step(pool, 1));
+            for (unsigned i = 0; i < LANES; i++) {
+                ROW(true, done[i] == n / LANES || done[i] == n / LANES + 1);
+            }
+        }
+        for (unsigned i = 0; i < LANES; i++) {
+            release(groups[i]);
+        }
+        release(above);
+        CHECK_EQ(WP_OK, wp_destroy(pool));
+    }
+}
+
 static void waiting_tasks_hold_places_and_a_cancel_frees_them_at_once(void) {
     wp_pool *pool = manual_pool(6, 0);
     wp_group *serial = group_with(pool, NULL, 0, WP_ON_ERROR_GO_ON, 1), *below = group_in(pool, serial);
@@ -411,6 +438,7 @@ int main(void) {
     seed = check_seed();
     CASE(serial_groups_advance_together_whatever_the_order);
     CASE(limited_groups_and_the_rest_take_turns);
+    CASE(groups_in_a_limited_group_take_turns);
     CASE(waiting_tasks_hold_places_and_a_cancel_frees_them_at_once);
     CASE(a_serial_group_keeps_the_order_of_its_submits);
     CASE(a_limit_is_reached_and_never_passed);

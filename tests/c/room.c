@@ -219,6 +219,50 @@ static void notices_do_not_nest(void) {
     }
 }
 
+static wp_group *to_cancel;
+
+static int do_nothing_task(wp_context *context, void *arg) {
+    (void)context;
+    (void)arg;
+    return 0;
+}
+
+/* Makes room on this very thread, for itself, inside its own notice. */
+static void make_room_and_come_back(void *arg) {
+    struct told *told = arg;
+    unsigned now = atomic_fetch_add(&depth, 1) + 1;
+    if (now > atomic_load(&deepest)) {
+        atomic_store(&deepest, now);
+    }
+    if (atomic_fetch_add(&told->times, 1) == 0) {
+        while (wp_try_submit(told->pool, check_nothing, NULL) == WP_OK) {
+        }
+        ROW(WP_OK, wp_when_room(told->pool, &told->waiter));
+        ROW(WP_OK, wp_group_cancel(to_cancel)); /* A place of a lane comes back at once. */
+        ROW(1, atomic_load(&told->times));
+    }
+    atomic_fetch_sub(&depth, 1);
+}
+
+static void room_that_is_made_inside_a_notice_is_told_of_afterwards(void) {
+    wp_group_options options = WP_GROUP_OPTIONS_INIT;
+    wp_task task = WP_TASK_INIT;
+    wp_pool *pool = check_manual_pool(4);
+    struct told told;
+    options.max_running = 1;
+    ROW(WP_OK, wp_group_create(pool, &options, &to_cancel));
+    task.run = do_nothing_task;
+    task.group = to_cancel;
+    ROW(WP_OK, wp_submit_task(pool, &task, 0));
+    atomic_store(&deepest, 0);
+    told_init(&told, pool, make_room_and_come_back);
+    ROW(WP_OK, wp_when_room(pool, &told.waiter));
+    ROW(2, atomic_load(&told.times));
+    ROW(1, atomic_load(&deepest));
+    ROW(WP_OK, wp_group_release(to_cancel));
+    ROW(WP_OK, wp_destroy(pool));
+}
+
 static struct told bystander; /* It waits during all this. */
 
 static void call_everything(void *arg) {
@@ -482,6 +526,7 @@ int main(void) {
     CASE(one_place_tells_one_who_takes_it);
     CASE(a_place_that_is_left_is_told_of_again);
     CASE(notices_do_not_nest);
+    CASE(room_that_is_made_inside_a_notice_is_told_of_afterwards);
     CASE(inside_a_notice_nothing_waits);
     CASE(who_takes_a_waiter_back_waits_for_its_notice);
     CASE(a_waiter_that_was_taken_back_is_not_told);

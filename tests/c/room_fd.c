@@ -47,6 +47,19 @@ static void it_is_readable_unless_a_submit_was_refused(void) {
     ROW(WP_EINVAL, wp_room_fd(NULL));
 }
 
+/* A group keeps the pool's memory for longer. */
+static void it_is_closed_with_the_pool_not_with_its_memory(void) {
+    wp_pool *pool = check_manual_pool(1);
+    wp_group *group = NULL;
+    int fd = wp_room_fd(pool);
+    CHECK(fd >= 0);
+    ROW(WP_OK, wp_group_create(pool, NULL, &group));
+    ROW(WP_OK, wp_destroy(pool));
+    ROW(-1, fcntl(fd, F_GETFD));
+    ROW(WP_OK, wp_group_cancel(group));
+    ROW(WP_OK, wp_group_release(group));
+}
+
 static int do_nothing_task(wp_context *context, void *arg) {
     (void)context;
     (void)arg;
@@ -189,6 +202,7 @@ static void a_loop_sleeps_while_the_queue_is_full(void) {
 int main(void) {
     check_begin("room_fd");
     CASE(it_is_readable_unless_a_submit_was_refused);
+    CASE(it_is_closed_with_the_pool_not_with_its_memory);
     CASE(a_batch_that_is_refused_in_part_counts_too);
     CASE(no_descriptor_left_is_an_error);
     CASE(a_loop_by_levels_submits_all);

@@ -10,6 +10,7 @@
 
 #include "faults.h"
 
+#include <dlfcn.h>
 #include <sys/wait.h>
 
 /* ---- a pool with everything going on ---- */
@@ -215,6 +216,51 @@ static void in_a_create(void) {
     AWAIT(atomic_load(&scene.runs) == 1 + 2 + 3);
     the_other_pool_works();
     CHECK_EQ(WP_OK, wp_destroy(scene.pool));
+}
+
+/* ---- a create that lacks a thread, too ---- */
+
+typedef int create_thread(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+static atomic_int threads_until_failure = -1;
+static sem_t has_left;
+static pthread_key_t leaving;
+
+/* The one that fails does so when the one before has ended. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *arg) {
+    create_thread *real;
+    *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+    if (atomic_load(&threads_until_failure) >= 0 && atomic_fetch_sub(&threads_until_failure, 1) == 0) {
+        check_wait(&has_left);
+        return EAGAIN;
+    }
+    return real(thread, attributes, body, arg);
+}
+
+static void note_leaving(void *arg) {
+    (void)arg;
+    check_post(&has_left);
+}
+
+static void leave_noted(uint32_t worker, void *arg) {
+    (void)worker;
+    CHECK_EQ(0, pthread_setspecific(leaving, arg));
+}
+
+/* What was begun can't be undone: who meets a fault may be anywhere. */
+static void in_a_create_that_lacks_a_thread(void) {
+    wp_options options = WP_OPTIONS_INIT;
+    wp_pool *pool = NULL;
+    CHECK_EQ(0, sem_init(&has_left, 0, 0));
+    CHECK_EQ(0, pthread_key_create(&leaving, note_leaving));
+    options.workers = 2;
+    options.on_thread_start = leave_noted;
+    options.thread_arg = &scene;
+    plant(SLEEP, 0);
+    atomic_store(&threads_until_failure, 1);
+    CHECK_EQ(WP_EPANIC, wp_create(&options, &pool));
+    CHECK(pool == NULL);
+    scene.other = check_pool(WORKERS, CAPACITY);
+    the_other_pool_works();
 }
 
 /* Both workers held, the queue full, one waits for room, one for idle, one for the record of a queued task. */
@@ -537,6 +583,62 @@ static void where_a_record_is_read(void) {
     the_other_pool_works();
 }
 
+/* Who lacks its timer still has its workers. */
+static void on_the_timer(void) {
+    wp_executor executor = WP_EXECUTOR_INIT;
+    wp_options options = WP_OPTIONS_INIT;
+    set_scene(0);
+    CHECK_EQ(WP_OK, wp_destroy(scene.pool));
+    options.workers = 1;
+    options.capacity = CAPACITY;
+    options.timers = 1;
+    CHECK_EQ(WP_OK, wp_create(&options, &scene.pool));
+    CHECK_EQ(WP_OK, wp_submit(scene.pool, held_task, &scene));
+    check_wait(&scene.gate.begun);
+    submit_recorded(1);
+    wp_task late = recorded(2);
+    late.deadline = wp_deadline_after(scene.pool, 0);
+    plant(PUT, 0);
+    CHECK_EQ(WP_OK, wp_submit_task(scene.pool, &late, 0));
+    wp_record record = next_record();
+    CHECK_EQ(2, record.user_data);
+    CHECK_EQ(WP_FATE_LOST, record.fate);
+    AWAIT(wp_pool_executor(scene.pool, &executor) == WP_EPANIC);
+    the_pool_is_lost(1);
+    record = next_record();
+    CHECK_EQ(1, record.user_data);
+    CHECK_EQ(WP_FATE_RAN, record.fate);
+}
+
+static void notice_at_the_gate(void *arg) {
+    gate_task(arg);
+}
+
+/* A waiter is not its owner's again before nobody can tell it any more. */
+static void where_a_waiter_is_taken_back(void) {
+    struct waiter victim;
+    struct gate gate;
+    wp_waiter told = WP_WAITER_INIT, idle = WP_WAITER_INIT;
+    set_scene(WORKERS);
+    gate_init(&gate);
+    told.notify = idle.notify = notice_at_the_gate;
+    told.arg = &gate;
+    for (uint64_t i = 0; i < CAPACITY; i++) {
+        submit_recorded(i);
+    }
+    CHECK_EQ(WP_OK, wp_when_room(scene.pool, &told));
+    plant(SUBMIT, 0);
+    begin(&victim, try_to_submit); /* It tells all who wait. */
+    check_wait(&gate.begun);
+    CHECK_EQ(WP_ETIMEDOUT, wp_forget_room(scene.pool, &told, 0));
+    CHECK_EQ(WP_EPANIC, wp_forget_room(scene.pool, &idle, 0));
+    CHECK_EQ(WP_EPANIC, wp_when_room(scene.pool, &idle));
+    check_post(&gate.open);
+    CHECK_EQ(WP_EPANIC, wp_forget_room(scene.pool, &told, WP_FOREVER));
+    ends_with(WP_EPANIC, &victim);
+    the_pool_is_lost(WORKERS);
+}
+
 static void in_a_manual_pool(void) {
     wp_options options = WP_OPTIONS_INIT;
     uint64_t ran = 0;
@@ -595,6 +697,7 @@ int main(void) {
     CASE(no_stage_but_those);
 #define QUIETLY(body) quietly(#body, body)
     QUIETLY(in_a_create);
+    QUIETLY(in_a_create_that_lacks_a_thread);
     QUIETLY(in_a_submit);
     QUIETLY(in_a_submit_with_a_record);
     QUIETLY(in_a_batch);
@@ -615,6 +718,8 @@ int main(void) {
     QUIETLY(in_a_join);
     QUIETLY(in_a_destroy);
     QUIETLY(where_a_record_is_read);
+    QUIETLY(on_the_timer);
+    QUIETLY(where_a_waiter_is_taken_back);
     QUIETLY(in_a_manual_pool);
     return check_end();
 }

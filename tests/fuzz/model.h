@@ -160,7 +160,8 @@ static void m_tell_room(void) {
     if (model.has_bell && !model.is_rung && m_room_or_word()) {
         model.is_rung = true;
     }
-    if (model.waiting > 0) {
+    /* Inside a notice who called that looks again. */
+    if (model.waiting > 0 && model.telling == 0) {
         m_tell_from(NULL);
     }
 }

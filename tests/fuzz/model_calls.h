@@ -47,10 +47,12 @@ static int m_push_waiting(const struct m_task *task, uint64_t timeout) {
     if (m_is_inside()) {
         return WP_EDEADLK;
     }
-    while (code == WP_EFULL) {
+    for (const struct m_task *hurried = NULL; code == WP_EFULL; hurried = task) {
         uint64_t ran = 0;
-        m_step(1, &ran);
-        code = m_push(task);
+        m_step_for(1, &ran, hurried, &code);
+        if (code == WP_EFULL) {
+            code = m_push(task);
+        }
     }
     return code;
 }

@@ -31,7 +31,7 @@ static void m_lane_add(struct m_group *group, int running, int candidates) {
     }
 }
 
-/* Behind all lanes that are ready, or behind those that are blocked at the nearest limited group that is full. */
+/* Behind all lanes that are ready, or behind those that are blocked at the outermost limited group that is full. */
 static void m_lane_place(struct m_group *lane) {
     lane->is_listed = true;
     lane->listed = ++model.lists;
@@ -39,10 +39,11 @@ static void m_lane_place(struct m_group *lane) {
     M_LINE(lane, each) {
         if (m_lane_is_full(each)) {
             lane->blocked_at = each;
-            return;
         }
     }
-    m_lane_add(lane, 0, 1);
+    if (lane->blocked_at == NULL) {
+        m_lane_add(lane, 0, 1);
+    }
 }
 
 static void m_lane_unlist(struct m_group *lane) {
@@ -279,9 +280,10 @@ static bool m_take_ring(struct m_task *task) {
     return true;
 }
 
-/* Returns whether anything was there. The caller is inside no callback. */
-static bool m_step(uint64_t max, uint64_t *ran) {
-    bool was_there = false;
+static int m_push(const struct m_task *task);
+
+/* The caller is inside no callback. Whoever is hurried pushes as soon as a task was taken: `code` says so, WP_EFULL before. */
+static void m_step_for(uint64_t max, uint64_t *ran, const struct m_task *hurried, int *code) {
     model.is_stepped = true;
     while (*ran < max && !model.is_halted) {
         struct m_task task;
@@ -293,14 +295,19 @@ static bool m_step(uint64_t max, uint64_t *ran) {
         if (!(is_lanes_turn && m_lane_take(NULL, &task)) && !m_take_ring(&task) && !m_lane_take(NULL, &task)) {
             break;
         }
-        was_there = true;
+        if (hurried != NULL && *code == WP_EFULL) {
+            *code = m_push(hurried);
+        }
         m_pay();
         if (task.is_there) {
             *ran += m_perform(&task);
         }
     }
     model.is_stepped = false;
-    return was_there;
+}
+
+static void m_step(uint64_t max, uint64_t *ran) {
+    m_step_for(max, ran, NULL, NULL);
 }
 
 /* Runs queued tasks of the group on the spot, inside a callback. */

@@ -182,6 +182,12 @@ pub struct TestJob {
 // SAFETY: the scenarios keep their records and gates until the pool is gone.
 unsafe impl Send for TestJob {}
 
+impl TestJob {
+    pub fn is_of(&self, record: &Record) -> bool {
+        std::ptr::eq(self.record, record)
+    }
+}
+
 #[derive(Clone, Copy)]
 pub struct TestDetail {
     pub group: *const Group,

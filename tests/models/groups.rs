@@ -318,6 +318,28 @@ fn a_task_in_a_lane_racing_the_last_worker_going_idle() {
     });
 }
 
+/// P1: one worker gets the task of a lane, the other that of the ring, though the first looked meanwhile and the second slept.
+#[test]
+fn a_looker_takes_a_task_of_a_lane_beside_a_push_to_the_ring() {
+    explore(|| {
+        let crew = crew_of(Config::new(2, 2).unwrap(), 0, 2);
+        let group = make_limited(&crew);
+        let workers = [0, 1].map(|me| {
+            let crew = crew.clone();
+            // Takes one task and never comes back for another.
+            spawn(move || {
+                let mut detail = None;
+                assert!(crew.pool.next_task(me, &mut detail).is_some());
+                u32::from(detail.is_some_and(|its| !its.group.is_null()))
+            })
+        });
+        assert_eq!(crew.submit_with(0, Action::Nothing, group.detail(), Wait::Never), Ok(()));
+        assert_eq!(crew.submit(1, Action::Nothing, Wait::Never), Ok(()));
+        let of_lane: u32 = workers.map(|worker| worker.join().unwrap()).iter().sum();
+        assert_eq!(of_lane, 1);
+    });
+}
+
 /// S1: the one place goes to a task of the ring, or to one of a lane.
 #[test]
 fn ring_and_lanes_share_the_places() {
@@ -353,6 +375,60 @@ fn a_place_in_a_lane_comes_back_to_who_waits_for_room() {
         crew.shutdown(Mode::Drain);
         crew.check(&[(0, first), (1, second)]);
         group.release();
+    });
+}
+
+/// Room: the cancel of a group that is none of theirs wakes all in line, and nobody overtakes.
+#[test]
+fn nobody_overtakes_by_the_cancel_of_a_group() {
+    explore_large(|| {
+        let crew = crew(0, 3, 5);
+        let group = make(&crew);
+        for task in 0..3 {
+            assert_eq!(crew.submit(task, Action::Nothing, Wait::Never), Ok(()));
+        }
+        let submitters = [3, 4].map(|task| {
+            let theirs = crew.clone();
+            let submitter = spawn(move || theirs.submit(task, Action::Nothing, Wait::Forever));
+            while crew.pool.glance().waiting < task as u64 - 2 {
+                yield_now();
+            }
+            submitter
+        });
+        let next = || crew.pool.next_task(0, &mut None).unwrap();
+        next(); // A place, but not room enough to let anybody go.
+        crew.pool.cancel(group.get(), Stop::Cancelled);
+        next();
+        next();
+        assert!(next().is_of(&crew.records[3]));
+        assert!(next().is_of(&crew.records[4]));
+        for submitter in submitters {
+            assert_eq!(submitter.join().unwrap(), Ok(()));
+        }
+        group.release();
+    });
+}
+
+/// R1: a place of the ring and one of a lane come back at once, and only together they are room enough for who waits.
+#[test]
+fn ring_and_lane_make_room_together() {
+    explore(|| {
+        let crew = crew(0, 3, 5);
+        let group = make_limited(&crew);
+        let in_lane = |task| crew.submit_with(task, Action::Nothing, group.detail(), Wait::Never);
+        // It runs, so that the next one of its lane can't, and the taker gets one of the ring.
+        assert_eq!(in_lane(0), Ok(()));
+        assert!(crew.pool.next_task(0, &mut None).is_some());
+        assert_eq!(in_lane(1), Ok(()));
+        assert_eq!(crew.submit(2, Action::Nothing, Wait::Never), Ok(()));
+        assert_eq!(crew.submit(3, Action::Nothing, Wait::Never), Ok(()));
+        let theirs = crew.clone();
+        let submitter = spawn(move || theirs.submit(4, Action::Nothing, Wait::Forever));
+        let theirs = crew.clone();
+        let taker = spawn(move || theirs.pool.next_task(0, &mut None).is_some());
+        crew.pool.cancel(group.get(), Stop::Cancelled);
+        assert_eq!(submitter.join().unwrap(), Ok(()));
+        assert!(taker.join().unwrap());
     });
 }
 

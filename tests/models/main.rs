@@ -7,7 +7,7 @@ mod notify;
 mod results;
 
 use explore::*;
-use workerpool::pool::queue::{Queue, Taken, Taker};
+use workerpool::pool::queue::{Duty, Queue, Taken, Taker};
 use workerpool::pool::room::Room;
 use workerpool::pool::{Config, Error, Job, Mode, Outcome, Pool, Wait};
 
@@ -299,7 +299,7 @@ fn the_queue_keeps_every_item() {
         queue.close();
         assert!(queue.push(Number(3), None).is_err());
         taken.extend(std::iter::from_fn(|| take(&queue)));
-        assert!(matches!(queue.take(Taker::Worker, &mut None), Taken::Drained));
+        assert!(matches!(queue.take(Taker::Worker(Duty::None), &mut None), Taken::Drained));
         taken.sort();
         let expected: Vec<_> = [(0, true), (1, pushed[0]), (2, pushed[1])]
             .into_iter()
@@ -330,7 +330,7 @@ fn the_queue_keeps_the_order() {
 }
 
 fn take(queue: &Queue<Number>) -> Option<u64> {
-    match queue.take(Taker::Worker, &mut None) {
+    match queue.take(Taker::Worker(Duty::None), &mut None) {
         Taken::Task(task) => Some(task.job.0),
         Taken::Empty(_) | Taken::Drained => None,
     }
@@ -354,7 +354,7 @@ impl Door {
     }
 
     fn take(&self) -> Option<u64> {
-        match self.queue.take(Taker::Worker, &mut None) {
+        match self.queue.take(Taker::Worker(Duty::None), &mut None) {
             Taken::Task(task) => {
                 if task.owes.release() {
                     self.room.release_one();

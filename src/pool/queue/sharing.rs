@@ -27,7 +27,7 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    ASLEEP, CLOSED, HALTED, OWED, Owes, POSITION, Pause, Pushed, Queue, READY, SHARED, Task, WAKING,
+    ASLEEP, CLOSED, Duty, HALTED, OWED, Owes, POSITION, Pause, Pushed, Queue, READY, SHARED, Task, WAKING,
 };
 use crate::pool::group::Group;
 use crate::pool::lanes::{Lanes, State};
@@ -41,12 +41,12 @@ impl<J: Job> Queue<J> {
         let is_refused =
             if tail & CLOSED != 0 { Some(Error::Closed) } else { self.is_full(tail).then_some(Error::Full) };
         if let Some(error) = is_refused {
-            self.settle(&state, Pushed::Quietly);
+            self.settle(&state, Duty::None, Pushed::Quietly);
             return Err(error);
         }
         let is_ready = state.push(lane, job, detail);
         self.lanes.note_pushed();
-        Ok(self.settle(&state, if is_ready { Pushed::OwingWake } else { Pushed::Quietly }))
+        Ok(self.settle(&state, Duty::None, if is_ready { Pushed::OwingWake } else { Pushed::Quietly }))
     }
 
     /// A push beside tasks in lanes.
@@ -85,15 +85,18 @@ impl<J: Job> Queue<J> {
         in_ring + self.lanes.places() >= self.slots.len() as u64
     }
 
-    /// Makes the tail's flags what the lanes say (S2), before their lock is let go, and says what is owed.
-    fn settle(&self, state: &State<J>, wanted: Pushed) -> Pushed {
+    /// Makes the tail's flags what the lanes say (S2), before their lock is let go, ends the duty of a worker that has looked, and says what
+    /// is owed.
+    fn settle(&self, state: &State<J>, looked: Duty, wanted: Pushed) -> Pushed {
         let (is_shared, is_ready) = (self.lanes.places() > 0, state.is_ready());
         self.lanes.note_ready(is_ready);
         let mut tail = self.tail.0.load(Ordering::Acquire);
         loop {
-            let flags = if is_shared { SHARED } else { 0 } | if is_ready { READY } else { 0 };
             let owes_wake = wanted == Pushed::OwingWake && tail & (ASLEEP | WAKING) == ASLEEP;
-            let next = (tail & !(SHARED | READY)) | flags | if owes_wake { WAKING | OWED } else { 0 };
+            let flags = if is_shared { SHARED } else { 0 }
+                | if is_ready { READY } else { 0 }
+                | if owes_wake { WAKING | OWED } else { 0 };
+            let next = (tail & !(SHARED | READY | looked.flag(tail))) | flags;
             if next == tail {
                 return Pushed::Quietly;
             }
@@ -104,9 +107,10 @@ impl<J: Job> Queue<J> {
         }
     }
 
-    /// For a worker.
+    /// For a worker. One that looked does so no more, and the same step says it: a push to the ring that comes next must not count on who
+    /// is busy. (A task of the ring needs no such care: its push has unset the flag.)
     #[cold]
-    pub(super) fn take_from_lane(&self, detail: &mut Option<J::Detail>) -> Option<Task<J>> {
+    pub(super) fn take_from_lane(&self, duty: Duty, detail: &mut Option<J::Detail>) -> Option<Task<J>> {
         let mut state = self.lanes.lock();
         if self.head.0.load(Ordering::Acquire) & HALTED != 0 {
             return None;
@@ -114,7 +118,8 @@ impl<J: Job> Queue<J> {
         let (job, its) = state.take(|_| true)?;
         *detail = Some(its);
         self.lanes.note_taken();
-        self.settle(&state, Pushed::Quietly);
+        let looked = if duty == Duty::Waking { Duty::None } else { duty };
+        self.settle(&state, looked, Pushed::Quietly);
         drop(state);
         Some(Task { job, owes: self.owes_for_place() })
     }
@@ -127,7 +132,7 @@ impl<J: Job> Queue<J> {
         }
         let taken = state.take(|its| its.is_within(group))?;
         self.lanes.note_taken();
-        self.settle(&state, Pushed::Quietly);
+        self.settle(&state, Duty::None, Pushed::Quietly);
         Some(taken)
     }
 
@@ -137,7 +142,7 @@ impl<J: Job> Queue<J> {
         let mut state = self.lanes.lock();
         let ready = state.end(lane);
         let is_more = ready > u32::from(comes_back);
-        self.settle(&state, if is_more { Pushed::OwingWake } else { Pushed::Quietly })
+        self.settle(&state, Duty::None, if is_more { Pushed::OwingWake } else { Pushed::Quietly })
     }
 
     /// Takes the next task that is wanted out of the lanes, behind this block, without running it. The place is free at once.
@@ -153,7 +158,8 @@ impl<J: Job> Queue<J> {
         let mut state = self.lanes.lock();
         let (job, detail, ready) = state.remove(from, is_wanted)?;
         self.lanes.note_taken();
-        let pushed = self.settle(&state, if ready > 0 { Pushed::OwingWake } else { Pushed::Quietly });
+        let pushed =
+            self.settle(&state, Duty::None, if ready > 0 { Pushed::OwingWake } else { Pushed::Quietly });
         Some((job, detail, pushed))
     }
 
@@ -164,7 +170,21 @@ impl<J: Job> Queue<J> {
     /// What is owed, as by a take, now that a place came back otherwise. The step reads head, so who asked before it is seen, and who asks
     /// later sees the place.
     pub fn owes_for_place(&self) -> Owes {
-        let mut head = self.head.0.fetch_or(0, Ordering::AcqRel);
+        let head = self.head.0.fetch_or(0, Ordering::AcqRel);
+        self.owes_since(head)
+    }
+
+    /// What is owed by a take that left a submitter waiting. A place in a lane may have come back between its look and its step: neither
+    /// had seen the other, and only both together are room enough. Behind both steps the later one sees both.
+    #[cold]
+    pub(super) fn owes_beside_lanes(&self, owes: Owes) -> Owes {
+        if self.lanes.taken() == 0 {
+            return owes;
+        }
+        owes.and(self.owes_since(self.head.0.load(Ordering::Acquire)))
+    }
+
+    fn owes_since(&self, mut head: u64) -> Owes {
         loop {
             let owes = self.owes(head, head & POSITION);
             if !owes.any() {

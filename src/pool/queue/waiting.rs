@@ -28,9 +28,12 @@ pub enum Duty {
 }
 
 impl Duty {
-    fn flag(self) -> u64 {
+    /// Its flag in this tail.
+    pub(super) fn flag(self, tail: u64) -> u64 {
         match self {
             Duty::None => 0,
+            // A push has unset it already; if it is set, then by another worker.
+            Duty::Looking(at) if at != tail & POSITION => 0,
             Duty::Looking(_) => LOOKING,
             Duty::Waking => WAKING,
         }
@@ -59,6 +62,10 @@ impl Owes {
     pub(super) fn flags(self) -> u64 {
         self.0
     }
+
+    pub(super) fn and(self, more: Owes) -> Owes {
+        Owes(self.0 | more.0)
+    }
 }
 
 /// How full the queue was when somebody asked for word.
@@ -86,31 +93,18 @@ impl<J: Job> Queue<J> {
     }
 
     /// A worker that found the queue empty looks on, so that the next push need not wake another. Its wake-up, if it was
-    /// woken, ends here: nothing is left to wake others for. `None`: the tail has changed since.
+    /// woken, ends here: nothing is left to wake others for. `None`: the tail has changed since, or says that a lane has a task: it may
+    /// have come since, though the tail is the same again.
     pub fn begin_looking(&self, seen: Seen, duty: Duty) -> Option<Duty> {
-        let looking = (seen.0 & !duty.flag()) | LOOKING;
+        if seen.0 & READY != 0 {
+            return None;
+        }
+        let looking = (seen.0 & !duty.flag(seen.0)) | LOOKING;
         self.tail
             .0
             .compare_exchange(seen.0, looking, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
             .then_some(Duty::Looking(seen.0 & POSITION))
-    }
-
-    /// A worker that looked has a task now. Had that come by a push to the ring, the push would have unset the flag; a task of a lane
-    /// has not, and who is busy must not pass for one that looks.
-    pub fn end_looking(&self, at: u64) {
-        let mut tail = self.tail.0.load(Ordering::Relaxed);
-        while tail & LOOKING != 0 && tail & POSITION == at {
-            match self.tail.0.compare_exchange_weak(
-                tail,
-                tail & !LOOKING,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => break,
-                Err(now) => tail = now,
-            }
-        }
     }
 
     /// A worker is about to sleep, and gives its duty up. False if there is work, or the queue is closed: then nothing has changed.
@@ -121,14 +115,9 @@ impl<J: Job> Queue<J> {
             if tail & (CLOSED | READY) != 0 || self.head.0.load(Ordering::Acquire) & POSITION != position {
                 return false;
             }
-            let given_up = match duty {
-                // A push has unset it already; if it is set, then by another worker.
-                Duty::Looking(at) if at != position => 0,
-                _ => duty.flag(),
-            };
             match self.tail.0.compare_exchange_weak(
                 tail,
-                (tail & !given_up) | ASLEEP,
+                (tail & !duty.flag(tail)) | ASLEEP,
                 Ordering::AcqRel,
                 Ordering::Acquire,
             ) {
