@@ -10,6 +10,7 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "workerpool.hpp"
 
@@ -20,21 +21,34 @@ static void must(const char *what, bool is_so)
     if (!is_so) throw std::logic_error(std::string("not so: ") + what);
 }
 
-/// The only worker stands at a gate, so that it is known what is queued.
+/// The only worker stands at a gate, so that it is known what is queued. Its end, also by an exception, lets the task go and waits
+/// for it: the task uses what stands in here.
 class held {
 public:
     explicit held(wp::pool &pool)
+        : task_(pool.submit([this] {
+              started_.set_value();
+              gate_.get_future().wait();
+          }))
     {
-        pool.post([this] {
-            started_.set_value();
-            gate_.get_future().wait();
-        });
         started_.get_future().wait();
     }
-    void let_go() { gate_.set_value(); }
+    held(const held &) = delete;
+    held &operator=(const held &) = delete;
+    ~held()
+    {
+        let_go();
+        task_.wait();
+    }
+    void let_go()
+    {
+        if (!std::exchange(open_, true)) gate_.set_value();
+    }
 
 private:
     std::promise<void> started_, gate_;
+    bool open_ = false;
+    wp::future<void> task_;
 };
 
 static wp::pool create()
