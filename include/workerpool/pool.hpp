@@ -298,9 +298,10 @@ private:
     }
 
 #if WP_HPP_STOP_TOKEN
-    /// A result<task<…>>, and the group in the options is the task's own.
+    /// A result<task<…>>, and the group in the options is the task's own. The submit holds it, too: the task lets go of it when it ends,
+    /// which may be before its submit has returned.
     template <class F>
-    auto with_stop(std::stop_token stop, F &&callable, task_options &options);
+    auto with_stop(std::stop_token stop, F &&callable, task_options &options, group &own);
 #endif
 
     template <class F, class D = std::decay_t<F>>

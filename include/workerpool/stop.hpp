@@ -72,27 +72,29 @@ private:
 };
 
 template <class F>
-auto pool::with_stop(std::stop_token stop, F &&callable, task_options &options)
+auto pool::with_stop(std::stop_token stop, F &&callable, task_options &options, group &own)
 {
     using job = detail::job<std::decay_t<F>, detail::stop_link>;
     using made = task<detail::returned<std::decay_t<F>>>;
 
     const group outer = group::share(options.get().group);
-    auto own = group::create(*this, {outer ? &outer : nullptr});
-    if (!own) return result<made>(own.error());
+    auto created = group::create(*this, {outer ? &outer : nullptr});
+    if (!created) return result<made>(created.error());
     auto *const work = new (std::nothrow) job(std::forward<F>(callable));
     if (work == nullptr) return result<made>(errc::no_memory);
     made ready(work, job::run, job::end);
-    work->link.own = *std::move(own);
-    work->link.callback.emplace(std::move(stop), detail::canceller(work->link.own.get()));
-    options.group(work->link.own);
+    own = *std::move(created);
+    work->link.own = own;
+    work->link.callback.emplace(std::move(stop), detail::canceller(own.get()));
+    options.group(own);
     return result<made>(std::in_place, std::move(ready));
 }
 
 template <class F, class>
 detail::future_of<F> pool::submit(std::stop_token stop, F &&callable, task_options options)
 {
-    auto made = with_stop(std::move(stop), std::forward<F>(callable), options);
+    group own;
+    auto made = with_stop(std::move(stop), std::forward<F>(callable), options, own);
     if (!made) detail::raise(made.error().value(), "wp::pool::submit");
     return submit(*made, options);
 }
@@ -100,7 +102,8 @@ detail::future_of<F> pool::submit(std::stop_token stop, F &&callable, task_optio
 template <class F, class>
 result<detail::future_of<F>> pool::try_submit(std::stop_token stop, F &&callable, task_options options)
 {
-    auto made = with_stop(std::move(stop), std::forward<F>(callable), options);
+    group own;
+    auto made = with_stop(std::move(stop), std::forward<F>(callable), options, own);
     if (!made) return result<detail::future_of<F>>(made.error());
     return try_submit(*made, options);
 }
@@ -109,7 +112,8 @@ template <class Rep, class Period, class F, class>
 result<detail::future_of<F>> pool::submit_for(const std::chrono::duration<Rep, Period> &timeout, std::stop_token stop, F &&callable,
                                               task_options options)
 {
-    auto made = with_stop(std::move(stop), std::forward<F>(callable), options);
+    group own;
+    auto made = with_stop(std::move(stop), std::forward<F>(callable), options, own);
     if (!made) return result<detail::future_of<F>>(made.error());
     return submit_for(timeout, *made, options);
 }

@@ -4,14 +4,18 @@
 // A stop request reaches the task: queued, running, over, or not yet there; and nothing of a group that is gone.
 #include <workerpool.h>
 
-// What the header calls in place of these two: stop requests then come in between two of its own statements.
+// What the header calls in place of these: stop requests then come in between two of its own statements, and
+// tasks end before their submit has returned.
 static int release_and_stop(wp_group *group);
 static int retain_what_is_there(wp_group *group);
+static int submit_and_stay(wp_pool *pool, const wp_task *task, uint64_t timeout_ns);
 #define wp_group_release release_and_stop
 #define wp_group_retain retain_what_is_there
+#define wp_submit_task submit_and_stay
 #include "check.hpp"
 #undef wp_group_release
 #undef wp_group_retain
+#undef wp_submit_task
 
 #include <memory>
 #include <stop_token>
@@ -73,9 +77,12 @@ static void too_early_refuses_and_too_late_does_nothing()
 static std::stop_source *stops_at_release;
 static wp_group *released;
 
+static std::atomic<int> released_by_header, retained_by_header; // of whichever groups
+
 static int release_and_stop(wp_group *group)
 {
     const int code = wp_group_release(group);
+    released_by_header += group != nullptr;
     if (group != nullptr && stops_at_release != nullptr) {
         released = group;
         std::exchange(stops_at_release, nullptr)->request_stop();
@@ -86,7 +93,42 @@ static int release_and_stop(wp_group *group)
 static int retain_what_is_there(wp_group *group)
 {
     CHECK(group != released);
+    retained_by_header++;
     return wp_group_retain(group);
+}
+
+static bool stays;
+
+static int submit_and_stay(wp_pool *pool, const wp_task *task, uint64_t timeout_ns)
+{
+    const int code = wp_submit_task(pool, task, timeout_ns);
+    if (stays) {
+        CHECK_EQ(WP_OK, wp_wait_idle(pool, WP_FOREVER));
+        CHECK(released_by_header < 1 + retained_by_header); // one: of who made it
+    }
+    return code;
+}
+
+// The library may look at a task's group until the submit has returned, however soon the task is over.
+static void its_group_is_there_until_the_submit_has_returned()
+{
+    wp::pool pool = check::pool(1, 16);
+    std::stop_source source;
+    const auto each = [](auto submit) {
+        released_by_header = retained_by_header = 0;
+        stays = true;
+        CHECK_EQ(1, submit().get());
+        stays = false;
+        CHECK_EQ(1 + retained_by_header, released_by_header.load());
+    };
+    each([&] { return pool.submit(source.get_token(), [] { return 1; }); });
+    each([&] { return *pool.try_submit(source.get_token(), [] { return 1; }); });
+    each([&] { return *pool.submit_for(1h, source.get_token(), [] { return 1; }); });
+
+    const wp::pool there = std::move(pool);
+    CHECK_ERROR(wp::errc::invalid, pool.submit(source.get_token(), [] {}));
+    CHECK(pool.try_submit(source.get_token(), [] {}).error() == wp::errc::invalid);
+    CHECK(pool.submit_for(1h, source.get_token(), [] {}).error() == wp::errc::invalid);
 }
 
 // The task of a refused submit was never open, so nothing but its link and the callback of that keeps its group.
@@ -189,6 +231,7 @@ int main()
     CASE(a_running_task_sees_it);
     CASE(too_early_refuses_and_too_late_does_nothing);
     CASE(a_refused_task_is_stopped_by_nobody_any_more);
+    CASE(its_group_is_there_until_the_submit_has_returned);
     CASE(its_group_holds_too);
     CASE(a_group_follows_a_token);
     CASE(every_task_has_one_fate_whoever_is_first);
