@@ -10,8 +10,8 @@
 // here has a get() for the pointer. What this adds:
 //
 //     wp::pool      RAII. submit() gives a wp::future; post() gives nothing, and takes no memory for small callables.
-//                   try_…() never waits for room, …_for() waits so long at most; both return a wp::result and
-//                   throw nothing of their own.
+//                   try_submit() and try_post() never wait for room, submit_for() and post_for() wait so long at most; they
+//                   return a wp::result or a std::error_code, and throw nothing of their own.
 //     wp::future    the result of one task, what it threw, or why it never ran (wp::cancelled, wp::expired, wp::discarded).
 //     wp::task      a callable ready to be submitted; a refusal leaves it whole.
 //     wp::batch     many callables, posted by one call.
@@ -23,8 +23,10 @@
 //                   futures, and coroutines that return wp::future.
 //
 // Exceptions. What a task throws never reaches C: it is caught where the task was called, counts as that task's failure, and
-// is rethrown by get(). With -fno-exceptions, a function whose text says that it throws ends the process with a message; each
-// has a sibling that returns a wp::result or a std::error_code (create(), try_…(), …_for()).
+// is rethrown by get(). With -fno-exceptions, a function that would throw ends the process with a message. These tell what went wrong
+// by a wp::result or a std::error_code instead: create(), each try_…(), submit_for(), post_for(), next_for(), and co_await of
+// schedule(std::nothrow). stats(), status(), fd(), run() and advance() have no such sibling, but functions of workerpool.h that return
+// the code; instead of a wp::scope take a wp::group. co_await of a future has none.
 //
 // Memory. submit(): one allocation, for callable and result together. post(): none for a callable no larger than a pointer
 // that is only bytes (a lambda that captures one reference or pointer), else one. co_await: none but the coroutine's frame.

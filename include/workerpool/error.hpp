@@ -120,7 +120,7 @@ struct discarded final : error {
 namespace detail {
 
 /// Throws what belongs to the code. Without exceptions it ends the process with a message, as the standard library's functions
-/// do there; each function that comes here has a sibling that returns the code instead.
+/// do there; workerpool.hpp says who tells the code instead.
 [[noreturn]] inline void raise(int code, const char *call)
 {
 #if WP_HPP_EXCEPTIONS
@@ -144,6 +144,14 @@ inline void check(int code, const char *call)
 inline std::error_code as_error_code(int code) noexcept
 {
     return code == WP_OK ? std::error_code() : make_error_code(static_cast<errc>(code));
+}
+
+/// What a wait with a limit says, of what it came to.
+inline bool in_time(std::error_code came_to, const char *call)
+{
+    if (came_to.value() == WP_ETIMEDOUT) return false;
+    check(came_to.value(), call);
+    return true;
 }
 
 } // namespace detail

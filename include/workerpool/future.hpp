@@ -103,22 +103,27 @@ public:
     template <class Rep = std::int64_t, class Period = std::nano>
     result<T> try_get(const std::chrono::duration<Rep, Period> &timeout = forever)
     {
-        if (const int code = try_wait(detail::nanoseconds(timeout)); code != WP_OK) return static_cast<errc>(code);
+        if (const int code = wait_ns(detail::nanoseconds(timeout)); code != WP_OK) return static_cast<errc>(code);
         const owner taken(std::exchange(state_, nullptr));
         if (const int why = taken.state->why(); why != 0) return static_cast<errc>(why);
         return result<T>(std::in_place, taken.state->take());
     }
 
-    void wait() { detail::check(try_wait(WP_FOREVER), "wp::future::wait"); }
+    /// Until the task has ended. Throws as get() does while it waits: errc::deadlock, of an empty future errc::invalid.
+    void wait() { detail::check(wait_ns(WP_FOREVER), "wp::future::wait"); }
 
-    /// Whether the task has ended in time. Throws errc::deadlock as get() does; a timeout of 0 never throws.
+    /// Whether the task has ended in time. Throws as wait() does; a timeout of 0 only looks, and is never a deadlock.
     template <class Rep, class Period>
     bool wait_for(const std::chrono::duration<Rep, Period> &timeout)
     {
-        const int code = try_wait(detail::nanoseconds(timeout));
-        if (code == WP_ETIMEDOUT) return false;
-        detail::check(code, "wp::future::wait_for");
-        return true;
+        return detail::in_time(try_wait(timeout), "wp::future::wait_for");
+    }
+
+    /// As wait_for(), but throws nothing: errc::timed_out, errc::deadlock …
+    template <class Rep, class Period>
+    [[nodiscard]] std::error_code try_wait(const std::chrono::duration<Rep, Period> &timeout)
+    {
+        return detail::as_error_code(wait_ns(detail::nanoseconds(timeout)));
     }
 
     /// How the task ended; nothing until it has.
@@ -147,7 +152,7 @@ private:
 
     explicit future(detail::state_of<T> *state) noexcept : state_(state) {}
 
-    int try_wait(std::uint64_t timeout_ns) { return state_ != nullptr ? state_->wait(timeout_ns) : WP_EINVAL; }
+    int wait_ns(std::uint64_t timeout_ns) { return state_ != nullptr ? state_->wait(timeout_ns) : WP_EINVAL; }
 
     detail::state_of<T> *state_ = nullptr;
 };

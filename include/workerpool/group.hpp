@@ -77,14 +77,11 @@ public:
     /// errc::deadlock when it would have to sleep.
     void wait() const { detail::check(wp_group_wait(group_, WP_FOREVER), "wp::group::wait"); }
 
-    /// Whether that was so in time.
+    /// Whether that was so in time. Throws as wait() does.
     template <class Rep, class Period>
     bool wait_for(const std::chrono::duration<Rep, Period> &timeout) const
     {
-        const std::error_code code = try_wait(timeout);
-        if (code == errc::timed_out) return false;
-        detail::check(code.value(), "wp::group::wait_for");
-        return true;
+        return detail::in_time(try_wait(timeout), "wp::group::wait_for");
     }
 
     /// As wait_for(), but throws nothing: errc::timed_out, errc::deadlock …

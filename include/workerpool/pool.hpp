@@ -200,23 +200,36 @@ public:
 
     // ---- Waiting and ending. ----
 
-    /// Waits until nothing is queued and nothing runs.
+    /// Waits until nothing is queued and nothing runs. Inside a task of this pool it throws errc::deadlock.
     void wait_idle() { detail::check(wp_wait_idle(get(), WP_FOREVER), "wp::pool::wait_idle"); }
-    /// Whether that was so in time.
+    /// Whether that was so in time. Throws as wait_idle() does.
     template <class Rep, class Period>
     bool wait_idle_for(const std::chrono::duration<Rep, Period> &timeout)
     {
-        return in_time(wp_wait_idle(get(), detail::nanoseconds(timeout)), "wp::pool::wait_idle_for");
+        return detail::in_time(try_wait_idle(timeout), "wp::pool::wait_idle_for");
+    }
+    /// As wait_idle_for(), but throws nothing: errc::timed_out, errc::deadlock …
+    template <class Rep, class Period>
+    [[nodiscard]] std::error_code try_wait_idle(const std::chrono::duration<Rep, Period> &timeout) noexcept
+    {
+        return detail::as_error_code(wp_wait_idle(get(), detail::nanoseconds(timeout)));
     }
 
-    /// Nothing is accepted any more; what was has run, and the threads are gone.
+    /// Nothing is accepted any more; what was has run, and the threads are gone. Inside a task of this pool it throws errc::deadlock.
     void shutdown() { detail::check(wp_shutdown(get()), "wp::pool::shutdown"); }
-    /// Whether all is over in time; if not, it may be called again. `report`: as wp_shutdown_for() says.
+    /// Whether all is over in time; if not, it may be called again. Throws as shutdown() does. `report`: as wp_shutdown_for() says.
     template <class Rep, class Period>
     bool shutdown_for(shutdown_mode mode, const std::chrono::duration<Rep, Period> &timeout, wp_shutdown_report *report = nullptr)
     {
+        return detail::in_time(try_shutdown(mode, timeout, report), "wp::pool::shutdown_for");
+    }
+    /// As shutdown_for(), but throws nothing: errc::timed_out, errc::deadlock …
+    template <class Rep, class Period>
+    [[nodiscard]] std::error_code try_shutdown(shutdown_mode mode, const std::chrono::duration<Rep, Period> &timeout,
+                                               wp_shutdown_report *report = nullptr) noexcept
+    {
         const int code = wp_shutdown_for(get(), static_cast<std::uint32_t>(mode), detail::nanoseconds(timeout), report);
-        return in_time(code, "wp::pool::shutdown_for");
+        return detail::as_error_code(code);
     }
 
     // ---- Time and figures. ----
@@ -273,13 +286,6 @@ private:
     void close() noexcept
     {
         if (core_ != nullptr && wp_destroy(core_->get()) != WP_OK) std::terminate();
-    }
-
-    static bool in_time(int code, const char *call)
-    {
-        if (code == WP_ETIMEDOUT) return false;
-        detail::check(code, call);
-        return true;
     }
 
     template <class R>

@@ -93,10 +93,12 @@ static void waiting_with_a_limit()
     CHECK(!future.wait_for(0s));
     CHECK(!future.wait_for(2ms));
     CHECK(!future.wait_for(-1h));
+    CHECK_EQ(wp::make_error_code(wp::errc::timed_out), future.try_wait(2ms));
     CHECK_EQ(wp::make_error_code(wp::errc::timed_out), future.try_get(2ms).error());
     CHECK(future.valid() && !future.is_ready() && !future.fate());
     gate.open();
     CHECK(future.wait_for(std::chrono::hours::max()));
+    CHECK(!future.try_wait(0s));
     CHECK_EQ(1, *future.try_get(0s));
 }
 
@@ -150,6 +152,7 @@ static void on_a_manual_pool_a_wait_runs_tasks()
     CHECK(!second.wait_for(0s));
     CHECK_EQ(2, second.get()); // in the order of the queue, and no further
     CHECK(!late.is_ready());
+        CHECK_EQ(wp::make_error_code(wp::errc::deadlock), behind.try_wait(1h));
     CHECK(first.is_ready());
     CHECK_EQ(1, first.get());
     pool.advance(2s);

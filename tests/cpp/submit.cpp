@@ -80,6 +80,10 @@ static void inside_a_task_a_full_queue_is_told_at_once()
         CHECK_ERROR(wp::errc::deadlock, pool.shutdown());
         CHECK_EQ(wp::make_error_code(wp::errc::full), pool.try_submit([] {}).error());
         CHECK(pool.post_for(1s, [] {}) == std::errc::resource_deadlock_would_occur);
+        CHECK_ERROR(wp::errc::deadlock, pool.wait_idle_for(1s));
+        CHECK_ERROR(wp::errc::deadlock, pool.shutdown_for(wp::shutdown_mode::drain, 1s));
+        CHECK(pool.try_wait_idle(1s) == wp::errc::deadlock);
+        CHECK(pool.try_shutdown(wp::shutdown_mode::drain, 1s) == wp::errc::deadlock);
     }).get();
 }
 

@@ -48,12 +48,30 @@ static void what_fails_says_why()
     CHECK(pool.try_submit([] {}).error() == wp::errc::full);
     CHECK(pool.submit_for(1ms, [] {}).error() == wp::errc::timed_out);
     CHECK(cancelled.try_get(1ms).error() == wp::errc::timed_out);
+    CHECK(cancelled.try_wait(1ms) == wp::errc::timed_out);
+    CHECK(pool.try_wait_idle(1ms) == wp::errc::timed_out);
     group.cancel();
     CHECK(cancelled.try_get().error() == wp::errc::task_cancelled);
     CHECK(pool.try_post([] {}, group) == wp::errc::group_cancelled);
     gate.open();
-    pool.shutdown();
+    CHECK(!pool.try_wait_idle(wp::forever));
+    check::gate again(pool);
+    wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
+    CHECK(pool.try_shutdown(wp::shutdown_mode::drain, 1ms, &report) == wp::errc::timed_out);
+    CHECK_EQ(0u, report.queued);
     CHECK(pool.try_post([] {}) == wp::errc::closed);
+    again.open();
+    CHECK(!pool.try_shutdown(wp::shutdown_mode::drain, wp::forever));
+}
+
+static void inside_a_task_nothing_is_waited_for()
+{
+    auto pool = wp::pool::create({});
+    auto inside = pool->try_submit([&pool = *pool] {
+        CHECK(pool.try_wait_idle(wp::forever) == wp::errc::deadlock);
+        CHECK(pool.try_shutdown(wp::shutdown_mode::cancel, wp::forever) == wp::errc::deadlock);
+    });
+    CHECK(inside->try_get());
 }
 
 static int end_of(void (*body)(), std::string &said)
@@ -94,5 +112,6 @@ int main()
     CASE(what_can_only_throw_ends_the_process_with_its_reason); // before this process has threads
     CASE(what_works_works);
     CASE(what_fails_says_why);
+    CASE(inside_a_task_nothing_is_waited_for);
     return check::end();
 }

@@ -60,6 +60,7 @@ int use_pool(wp::pool &pool, const wp::group &group, const wp::results &results)
 
     future.wait();
     (void)future.wait_for(1s);
+    (void)future.try_wait(1s);
     (void)future.fate();
 #if WP_HPP_EXCEPTIONS
     (void)future.exception();
@@ -88,9 +89,11 @@ void use_times(wp::pool &pool)
     pool.shutdown();
     wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
     (void)pool.shutdown_for(wp::shutdown_mode::cancel, std::chrono::hours::max(), &report);
+    (void)pool.try_wait_idle(1s);
     (void)pool.stats();
     (void)pool.run();
     (void)pool.run(1);
+    (void)pool.try_shutdown(wp::shutdown_mode::drain, wp::forever, &report);
     pool.advance(1us);
 }
 
