@@ -33,7 +33,8 @@ struct group_options {
 };
 
 /// A group is shared by its copies, and by its open tasks: the last frees it. So a destructor here waits for nothing; wp::scope does.
-/// A default group is empty: nothing may be done with it but to assign to it.
+/// A default group is empty, as one that was moved from: whatever can fail says errc::invalid, cancel() does nothing, and a task that
+/// names it is in no group. In the child of a fork copies are empty, too.
 class group {
 public:
     group() noexcept = default;

@@ -90,7 +90,7 @@ public:
         return *this;
     }
 
-    /// For the calls that have no method here. Null: it was moved from.
+    /// For the calls that have no method here. Null: it was moved from; whatever can fail says errc::invalid then, and now() is 0.
     wp_pool *get() const noexcept { return core_ != nullptr ? core_->get() : nullptr; }
 
     // ---- A task with a result: one allocation, for callable and result together. ----
@@ -291,7 +291,7 @@ private:
     template <class R>
     result<future<R>> hand_over(task<R> &work, const task_options &options, std::uint64_t timeout_ns) noexcept
     {
-        if (!work) return errc::invalid;
+        if (!work || core_ == nullptr) return errc::invalid;
         auto *const state = work.state_;
         state->belongs_to(*core_);
         wp_task raw = options.get();

@@ -35,7 +35,8 @@ struct results_options {
     bool wait = false;          ///< a submit that finds no place waits for one, instead of failing with errc::results_full
 };
 
-/// Shared by its copies and by the tasks that were accepted with it.
+/// Shared by its copies and by the tasks that were accepted with it. Moved from, it is empty: whatever can fail says errc::invalid, and
+/// close() does nothing. In the child of a fork copies are empty, too.
 class results {
 public:
     explicit results(const results_options &options = {}) { detail::check(open(options), "wp::results"); }
@@ -47,7 +48,10 @@ public:
         return result<results>(std::in_place, std::move(made));
     }
 
-    results(const results &other) noexcept : results_(other.results_) { wp_results_retain(results_); }
+    results(const results &other) noexcept
+    {
+        if (wp_results_retain(other.results_) == WP_OK) results_ = other.results_;
+    }
     results(results &&other) noexcept : results_(std::exchange(other.results_, nullptr)) {}
     results &operator=(results other) noexcept
     {

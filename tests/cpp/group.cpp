@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <poll.h>
+#include <sys/wait.h>
 
 using namespace std::chrono_literals;
 
@@ -142,6 +143,55 @@ static void a_group_is_shared_and_outlives_its_pool()
     empty.cancel(); // nothing
     CHECK_ERROR(wp::errc::invalid, empty.wait());
     CHECK(empty.try_wait(0s) == std::errc::invalid_argument);
+    CHECK_ERROR(wp::errc::invalid, empty.wait_for(0s));
+    CHECK_ERROR(wp::errc::invalid, empty.status());
+    wp::group copy = empty;
+    CHECK(!copy);
+    wp::pool pool = check::pool(1, 4);
+    CHECK_EQ(1, pool.submit([] { return 1; }, empty).get()); // in no group
+}
+
+static void results_that_were_moved_from_say_so()
+{
+    wp::results results{};
+    const wp::results there = std::move(results);
+    CHECK(results.get() == nullptr);
+    CHECK_ERROR(wp::errc::invalid, results.next());
+    CHECK_EQ(wp::make_error_code(wp::errc::invalid), results.next_for(1h).error());
+    CHECK_EQ(wp::make_error_code(wp::errc::invalid), results.try_next().error());
+    CHECK_ERROR(wp::errc::invalid, results.fd());
+    results.close(); // nothing
+    wp::results copy = results;
+    CHECK(copy.get() == nullptr);
+    wp::pool pool = check::pool(1, 4);
+    CHECK_EQ(1, pool.submit([] { return 1; }, wp::task_options().results(results)).get()); // it brings no record
+    CHECK_EQ(wp::make_error_code(wp::errc::timed_out), there.try_next().error());
+    results = there;
+    CHECK_EQ(there.get(), results.get());
+}
+
+// There the library gives no more references, so a copy that gave one back would take its original's.
+static void in_the_child_of_a_fork_a_copy_is_empty()
+{
+    wp::pool pool = check::pool(1, 4);
+    wp::group group(pool);
+    wp::results results{};
+    std::fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < 3; i++) {
+            const wp::group same_group = group;
+            const wp::results same_results = results;
+            CHECK(!same_group);
+            CHECK(same_results.get() == nullptr);
+        }
+        CHECK_EQ(wp::make_error_code(wp::errc::forked), group.try_wait(0s));
+        CHECK_EQ(wp::make_error_code(wp::errc::forked), results.try_next().error());
+        _exit(0);
+    }
+    int status = -1;
+    CHECK_EQ(child, waitpid(child, &status, 0));
+    CHECK_EQ(0, status);
 }
 
 static void each_accepted_task_brings_one_record()
@@ -202,6 +252,8 @@ int main()
     CASE(a_failure_cancels_the_group_if_it_is_told_to);
     CASE(deadline_and_limit_of_a_group);
     CASE(a_group_is_shared_and_outlives_its_pool);
+    CASE(results_that_were_moved_from_say_so);
+    CASE(in_the_child_of_a_fork_a_copy_is_empty);
     CASE(each_accepted_task_brings_one_record);
     CASE(full_results_refuse_or_hold_back);
     return check::end();

@@ -193,6 +193,47 @@ static void options_and_hooks_reach_the_pool()
     CHECK_ERROR(wp::errc::invalid, wp::results(huge));
 }
 
+static void a_pool_that_was_moved_from_refuses_everything()
+{
+    wp::pool pool = check::pool(1, 2);
+    wp::pool there = std::move(pool);
+    const auto invalid = wp::make_error_code(wp::errc::invalid);
+    CHECK(pool.get() == nullptr);
+    wp::task task([] { return 5; });
+    CHECK_ERROR(wp::errc::invalid, pool.submit([] {}));
+    CHECK_EQ(invalid, pool.try_submit([] {}).error());
+    CHECK_EQ(invalid, pool.submit_for(1h, [] {}).error());
+    CHECK_ERROR(wp::errc::invalid, pool.submit(task));
+    CHECK_EQ(invalid, pool.try_submit(task).error());
+    CHECK_EQ(invalid, pool.submit_for(1h, task).error());
+    CHECK_EQ(5, there.submit(task).get()); // it was left whole
+
+    CHECK_ERROR(wp::errc::invalid, pool.post([] {}));
+    CHECK_EQ(invalid, pool.try_post([] {}));
+    CHECK_EQ(invalid, pool.post_for(1h, [] {}));
+    wp::batch batch;
+    batch.add([] {});
+    CHECK_ERROR(wp::errc::invalid, pool.post(batch));
+    CHECK_EQ(invalid, pool.try_post(batch));
+    CHECK_EQ(invalid, pool.post_for(1h, batch));
+    CHECK_EQ(1u, batch.size());
+
+    CHECK_ERROR(wp::errc::invalid, pool.wait_idle());
+    CHECK_ERROR(wp::errc::invalid, pool.wait_idle_for(1h));
+    CHECK_EQ(invalid, pool.try_wait_idle(1h));
+    CHECK_ERROR(wp::errc::invalid, pool.shutdown());
+    CHECK_ERROR(wp::errc::invalid, pool.shutdown_for(wp::shutdown_mode::drain, 1h));
+    CHECK_EQ(invalid, pool.try_shutdown(wp::shutdown_mode::drain, 1h));
+    CHECK_ERROR(wp::errc::invalid, pool.stats());
+    CHECK_ERROR(wp::errc::invalid, pool.run());
+    CHECK_ERROR(wp::errc::invalid, pool.advance(1s));
+    CHECK(pool.now() == wp::time_point());
+    CHECK(pool.deadline_in(1s) == wp::time_point(1s));
+    CHECK_ERROR(wp::errc::invalid, wp::group(pool));
+    CHECK_EQ(invalid, wp::group::create(pool).error());
+    CHECK_ERROR(wp::errc::invalid, wp::scope(pool));
+}
+
 static void times_saturate()
 {
     using wp::detail::nanoseconds;
@@ -239,6 +280,7 @@ int main()
     CASE(a_posted_failure_is_counted);
     CASE(a_task_may_ask_its_context);
     CASE(options_and_hooks_reach_the_pool);
+    CASE(a_pool_that_was_moved_from_refuses_everything);
     CASE(times_saturate);
     CASE(every_code_has_words);
     return check::end();
