@@ -51,7 +51,13 @@ public:
     explicit result(std::in_place_t, Args &&...args) : value_(std::in_place, std::forward<Args>(args)...) {}
 
     bool has_value() const noexcept { return value_.has_value(); }
-    explicit operator bool() const noexcept { return has_value(); }
+
+    /// As has_value(). A bool's result has none: std::expected<bool, …> e(std::move(result)) would take it for the value.
+    template <class U = T, class = std::enable_if_t<!std::is_same_v<std::decay_t<U>, bool>>>
+    explicit operator bool() const noexcept
+    {
+        return has_value();
+    }
 
     /// No error: the default std::error_code.
     std::error_code error() const noexcept { return why_; }

@@ -108,6 +108,41 @@ static void an_empty_future_says_so()
     CHECK(!none.valid() && !none.is_ready());
     CHECK_ERROR(wp::errc::invalid, none.get());
     CHECK_EQ(wp::make_error_code(wp::errc::invalid), none.try_get().error());
+    CHECK_ERROR(wp::errc::invalid, none.wait());
+    CHECK_ERROR(wp::errc::invalid, none.wait_for(0s));
+    CHECK_EQ(wp::make_error_code(wp::errc::invalid), none.try_wait(0s));
+    CHECK(!none.fate() && none.exception() == nullptr);
+
+    wp::pool pool = check::pool(1, 1);
+    wp::future<int> taken = pool.submit([] { return 1; });
+    wp::future<int> there = std::move(taken);
+    CHECK(!taken.valid() && !taken.is_ready());
+    CHECK_ERROR(wp::errc::invalid, taken.get());
+    CHECK_EQ(1, there.get());
+    CHECK_ERROR(wp::errc::invalid, there.get());
+}
+
+template <class E>
+static constexpr bool tested_as_bool = std::is_constructible_v<bool, wp::result<E>> || std::is_constructible_v<bool, wp::result<E> &>;
+
+// Else std::expected<bool, …> made of it would hold whether there was a value, in place of the value or the error.
+static void whether_a_bool_came_is_not_taken_for_the_bool()
+{
+    static_assert(!tested_as_bool<bool> && !tested_as_bool<bool &> && !tested_as_bool<const bool>);
+    static_assert(tested_as_bool<int> && tested_as_bool<void> && tested_as_bool<wp::future<bool>>);
+    wp::pool pool = check::pool(1, 16);
+#if WP_HPP_EXPECTED
+    std::expected<bool, std::error_code> value(pool.submit([] { return false; }).try_get());
+    CHECK(value.has_value() && !*value);
+    std::expected<bool, std::error_code> error(pool.submit([]() -> bool { throw 1; }).try_get());
+    CHECK(!error.has_value() && error.error() == wp::errc::task_threw);
+    std::expected<bool, std::error_code> assigned = pool.submit([] { return false; }).try_get();
+    CHECK(assigned.has_value() && !*assigned);
+    std::expected<int, std::error_code> number(pool.submit([] { return 7; }).try_get());
+    CHECK_EQ(7, number.value_or(0));
+#endif
+    const auto got = pool.submit([] { return false; }).try_get();
+    CHECK(got.has_value());
 }
 
 static void a_worker_that_would_wait_for_its_own_pool_is_refused()
@@ -117,6 +152,7 @@ static void a_worker_that_would_wait_for_its_own_pool_is_refused()
     const auto refused = [&behind] {
         CHECK(!behind.wait_for(0s)); // only looks
         CHECK_ERROR(wp::errc::deadlock, behind.wait_for(1h));
+        CHECK_EQ(wp::make_error_code(wp::errc::deadlock), behind.try_wait(1h));
         CHECK_EQ(wp::make_error_code(wp::errc::deadlock), behind.try_get().error());
         return behind.get();
     };
@@ -152,7 +188,6 @@ static void on_a_manual_pool_a_wait_runs_tasks()
     CHECK(!second.wait_for(0s));
     CHECK_EQ(2, second.get()); // in the order of the queue, and no further
     CHECK(!late.is_ready());
-        CHECK_EQ(wp::make_error_code(wp::errc::deadlock), behind.try_wait(1h));
     CHECK(first.is_ready());
     CHECK_EQ(1, first.get());
     pool.advance(2s);
@@ -234,6 +269,7 @@ int main()
     CASE(each_other_fate_is_an_exception_of_its_own);
     CASE(waiting_with_a_limit);
     CASE(an_empty_future_says_so);
+    CASE(whether_a_bool_came_is_not_taken_for_the_bool);
     CASE(a_worker_that_would_wait_for_its_own_pool_is_refused);
     CASE(on_a_manual_pool_a_wait_runs_tasks);
     CASE(who_drops_a_future_stops_nothing);

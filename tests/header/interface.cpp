@@ -74,6 +74,9 @@ int use_pool(wp::pool &pool, const wp::group &group, const wp::results &results)
 #if WP_HPP_EXPECTED
     std::expected<int, std::error_code> expected = std::move(got);
     std::expected<void, std::error_code> empty = std::move(none);
+    std::expected<bool, std::error_code> truth(pool.submit([] { return false; }).try_get());
+    static_assert(!std::is_constructible_v<std::expected<bool, std::error_code>, wp::result<bool> &>);
+    (void)truth.value_or(true);
     (void)pool.submit([]() -> std::expected<int, int> { return std::unexpected(1); });
     return expected && empty ? moved.get() : 1;
 #else
@@ -86,14 +89,14 @@ void use_times(wp::pool &pool)
     (void)(pool.now() < pool.deadline_in(wp::forever));
     pool.wait_idle();
     (void)pool.wait_idle_for(std::chrono::duration<float>(0.5f));
+    (void)pool.try_wait_idle(1s);
     pool.shutdown();
     wp_shutdown_report report = WP_SHUTDOWN_REPORT_INIT;
     (void)pool.shutdown_for(wp::shutdown_mode::cancel, std::chrono::hours::max(), &report);
-    (void)pool.try_wait_idle(1s);
+    (void)pool.try_shutdown(wp::shutdown_mode::drain, wp::forever, &report);
     (void)pool.stats();
     (void)pool.run();
     (void)pool.run(1);
-    (void)pool.try_shutdown(wp::shutdown_mode::drain, wp::forever, &report);
     pool.advance(1us);
 }
 
