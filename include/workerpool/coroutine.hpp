@@ -11,7 +11,8 @@
 //     int all = answer(pool).get();
 //
 // wp::future is a coroutine's return type, too. Such a coroutine begins at once, on its caller's thread; its frame is the future's state
-// (state.hpp), so it takes no other memory. Nothing here blocks a thread: also who waits for room in a full queue waits suspended.
+// (state.hpp), so it takes no other memory. Nothing here blocks a thread: also who waits for room in a full queue waits suspended. What does
+// block is the get() of a coroutine's future, and no deadlock of it is told (future::get()).
 #pragma once
 
 #include "config.hpp"

@@ -85,6 +85,9 @@ public:
     /// Waits until the task has ended, and gives what it returned, or throws what it threw. A task that never ran: wp::cancelled,
     /// wp::expired or wp::discarded. wp::error with errc::deadlock: the caller is a task of that pool, and would have to
     /// sleep; the future stays as it is. On a manual pool a wait runs its tasks. After get() the future is empty.
+    ///
+    /// A coroutine belongs to no pool, so a wait for its future only sleeps, wherever that is: call pool::run() of a manual pool before,
+    /// and inside tasks use co_await.
     T get()
     {
         wait();

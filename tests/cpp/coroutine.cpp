@@ -144,6 +144,37 @@ static void who_never_gets_there_is_told()
     CHECK_EQ(0, alive.load());
 }
 
+static wp::future<int> asks(wp::pool &pool)
+{
+    counted in_frame;
+    co_await pool.schedule();
+    co_return 1 + co_await answer(pool); // a get() would hold the only worker, which the other coroutine needs
+}
+
+// A coroutine's future knows no pool, so no wait for it runs tasks, or is refused.
+static void where_get_would_only_sleep_there_is_run_and_co_await()
+{
+    wp::options options;
+    options.mode = wp::mode::manual;
+    wp::pool manual(options);
+    auto future = answer(manual);
+    CHECK(!future.wait_for(2ms));
+    CHECK_EQ(2u, manual.run()); // what is submitted meanwhile runs, too
+    CHECK_EQ(42, future.get());
+
+    wp::pool pool = check::pool(1, 16);
+    CHECK_EQ(43, asks(pool).get());
+    CHECK_EQ(0, alive.load());
+}
+
+static void a_pool_that_was_moved_from_says_so()
+{
+    wp::pool pool = check::pool(1, 16);
+    wp::pool there = std::move(pool);
+    CHECK(scheduled(pool).get() == wp::errc::invalid);
+    CHECK_ERROR(wp::errc::invalid, scheduled_or_thrown(pool).get());
+}
+
 static void who_drops_a_coroutines_future_stops_nothing()
 {
     std::atomic<int> ended{0};
@@ -235,6 +266,8 @@ int main()
     CASE(it_awaits_futures_and_coroutines);
     CASE(exceptions_reach_who_awaits);
     CASE(who_never_gets_there_is_told);
+    CASE(where_get_would_only_sleep_there_is_run_and_co_await);
+    CASE(a_pool_that_was_moved_from_says_so);
     CASE(who_drops_a_coroutines_future_stops_nothing);
 #ifdef WP_WAITER_INIT
     CASE(a_full_queue_suspends_and_blocks_nobody);
