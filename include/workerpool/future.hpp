@@ -87,7 +87,7 @@ public:
     /// sleep; the future stays as it is. On a manual pool a wait runs its tasks. After get() the future is empty.
     ///
     /// A coroutine belongs to no pool, so a wait for its future only sleeps, wherever that is: call pool::run() of a manual pool before,
-    /// and inside tasks use co_await.
+    /// and inside tasks use co_await. In the child of a fork no task of the parent's ends any more, so don't wait for one there.
     T get()
     {
         wait();
@@ -102,7 +102,7 @@ public:
     }
 
     /// As get(), but throws nothing: the error is an errc of the task (task_threw, task_cancelled, task_expired, task_discarded), and
-    /// then the future is empty; or of the wait (timed_out, deadlock, forked …), and it stays as it is.
+    /// then the future is empty; or of the wait (timed_out, deadlock, invalid …), and it stays as it is.
     template <class Rep = std::int64_t, class Period = std::nano>
     result<T> try_get(const std::chrono::duration<Rep, Period> &timeout = forever)
     {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <poll.h>
-#include <sys/wait.h>
 
 using namespace std::chrono_literals;
 
@@ -170,30 +169,6 @@ static void results_that_were_moved_from_say_so()
     CHECK_EQ(there.get(), results.get());
 }
 
-// There the library gives no more references, so a copy that gave one back would take its original's.
-static void in_the_child_of_a_fork_a_copy_is_empty()
-{
-    wp::pool pool = check::pool(1, 4);
-    wp::group group(pool);
-    wp::results results{};
-    std::fflush(stdout);
-    const pid_t child = fork();
-    if (child == 0) {
-        for (int i = 0; i < 3; i++) {
-            const wp::group same_group = group;
-            const wp::results same_results = results;
-            CHECK(!same_group);
-            CHECK(same_results.get() == nullptr);
-        }
-        CHECK_EQ(wp::make_error_code(wp::errc::forked), group.try_wait(0s));
-        CHECK_EQ(wp::make_error_code(wp::errc::forked), results.try_next().error());
-        _exit(0);
-    }
-    int status = -1;
-    CHECK_EQ(child, waitpid(child, &status, 0));
-    CHECK_EQ(0, status);
-}
-
 static void each_accepted_task_brings_one_record()
 {
     wp::pool pool = check::pool(1, 32);
@@ -253,7 +228,6 @@ int main()
     CASE(deadline_and_limit_of_a_group);
     CASE(a_group_is_shared_and_outlives_its_pool);
     CASE(results_that_were_moved_from_say_so);
-    CASE(in_the_child_of_a_fork_a_copy_is_empty);
     CASE(each_accepted_task_brings_one_record);
     CASE(full_results_refuse_or_hold_back);
     return check::end();
