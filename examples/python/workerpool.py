@@ -336,6 +336,12 @@ def current_group() -> Group | None:
     return _context()[1]
 
 
+def _give_back(owner, release):
+    """Has release(handle) called when its owner is gone. Not at the exit of the interpreter: that would be before the drain, in which
+    tasks still use what they have; the memory goes with the process."""
+    weakref.finalize(owner, release, owner._handle).atexit = False
+
+
 _unfinished: set[Pool] = set()  # pools that were not shut down
 
 
@@ -405,7 +411,7 @@ class Pool(concurrent.futures.Executor):
         over = _over(_wait(lambda ns: _lib.wp_shutdown_for(self._handle, 0, ns, None), timeout if wait else 0))
         if over and self in _unfinished:
             _unfinished.discard(self)
-            weakref.finalize(self, _lib.wp_destroy, self._handle)  # no call on it can be in progress then
+            _give_back(self, _lib.wp_destroy)  # no call on it can be in progress when it is gone
         return over
 
     def stats(self) -> Stats:
@@ -426,7 +432,7 @@ class Group:
         handle = c_void_p()
         _check(_lib.wp_group_create(pool._handle, options, handle))
         self._handle = handle.value
-        weakref.finalize(self, _lib.wp_group_release, self._handle)
+        _give_back(self, _lib.wp_group_release)
 
     def submit(self, fn, /, *args, **kwargs) -> concurrent.futures.Future:
         return self.pool.submit_task(fn, args, kwargs, group=self)
@@ -472,7 +478,7 @@ class Results:
         handle = c_void_p()
         _check(_lib.wp_results_create(ResultsOptions.new(capacity=capacity, flags=int(wait)), handle))
         self._handle, self._futures = handle.value, {}
-        weakref.finalize(self, _lib.wp_results_release, self._handle)
+        _give_back(self, _lib.wp_results_release)
 
     def next(self, timeout=None) -> Record | None:
         """The oldest record; None: none in time. Raises Closed when nothing more will come."""

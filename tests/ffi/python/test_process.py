@@ -47,6 +47,30 @@ class Process(unittest.TestCase):
             """)
         self.assertEqual((code, out, err), (0, "ran\n" * 50, ""))
 
+    def test_nothing_is_freed_before_the_drain(self):
+        # What a task still uses while the pool is drained must not have been given back by the finalizers' own exit hook. That is
+        # registered with the first of them, so the hook here runs between it and the drain.
+        code, out, err = self.python("""
+            import atexit
+            for name in ("wp_group_release", "wp_results_release", "wp_destroy"):
+                setattr(workerpool._lib, name, lambda handle, name=name: print(name, flush=True))
+            pool, over = workerpool.Pool(1), workerpool.Pool(1)
+            def exits():
+                gate.set()
+                last.result()
+            atexit.register(exits)
+            group, results = pool.group(), workerpool.Results(1)
+            over.shutdown()
+            def use():
+                gate.wait()
+                pool.submit_task(os.write, (1, b"ran\\n"), group=group, results=results)
+                group.wait()
+                return group.status().ran, results.next(0).future.done(), over.stats().closed
+            last = pool.submit(use)
+            last.add_done_callback(lambda future: os.write(1, b"%r\\n" % (future.result(),)))
+            """)
+        self.assertEqual((code, out, err), (0, "ran\n(1, True, 1)\n", ""))
+
     def test_ctrl_c_reaches_a_submit_that_waits_and_loses_nothing(self):
         code, out, err = self.python("""
             ran = []
