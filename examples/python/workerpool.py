@@ -409,9 +409,13 @@ class Pool(concurrent.futures.Executor):
         if cancel_futures:
             _over(_off_main_thread(lambda: _lib.wp_shutdown_for(self._handle, 1, 0, None)))
         over = _over(_wait(lambda ns: _lib.wp_shutdown_for(self._handle, 0, ns, None), timeout if wait else 0))
-        if over and self in _unfinished:
-            _unfinished.discard(self)
-            _give_back(self, _lib.wp_destroy)  # no call on it can be in progress when it is gone
+        if over:
+            try:
+                _unfinished.remove(self)
+            except KeyError:
+                pass  # a shutdown before this one, or beside it, has done that
+            else:
+                _give_back(self, _lib.wp_destroy)  # no call on it can be in progress when it is gone
         return over
 
     def stats(self) -> Stats:

@@ -2,10 +2,12 @@
 """Each thing that workerpool.py can do: futures and fates, refusals, groups, deadlines, results, worker threads."""
 import asyncio
 import concurrent.futures
+import gc
 import select
 import threading
 import time
 import unittest
+import unittest.mock
 import weakref
 
 import workerpool
@@ -264,6 +266,32 @@ class Endings(PoolTest):
         for kind in kinds:
             self.assertTrue(issubclass(kind, concurrent.futures.CancelledError))
             self.assertEqual([issubclass(kind, other) for other in kinds].count(True), 1)
+
+
+    def test_two_shutdowns_at_a_time_destroy_once(self):
+        destroyed, both = [], threading.Barrier(2)
+
+        class Unfinished(set):
+            """Between a look and what is done upon it there is time for the other one's look."""
+
+            def __contains__(self, pool):
+                is_there = super().__contains__(pool)
+                both.wait(LONG)
+                return is_there
+
+        with unittest.mock.patch.object(workerpool._lib, "wp_destroy", destroyed.append), \
+                unittest.mock.patch.object(workerpool, "_unfinished", Unfinished()):
+            pool = workerpool.Pool(1)
+            handle = pool._handle
+            shutdowns = [threading.Thread(target=pool.shutdown) for _ in range(2)]
+            for thread in shutdowns:
+                thread.start()
+            for thread in shutdowns:
+                thread.join(LONG)
+            del pool, shutdowns, thread
+            gc.collect()
+        self.assertEqual(destroyed, [handle])
+        self.assertEqual(workerpool._lib.wp_destroy(handle), workerpool.OK)
 
 
 class Records(PoolTest):
