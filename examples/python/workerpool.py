@@ -11,7 +11,8 @@ task should_stop(), stop_reason(), time_left(), worker_index() and current_group
 
 The library is the file that WORKERPOOL_LIBRARY names, or libworkerpool.so.0.1 where the system finds it.
 
-Times are seconds; None waits without limit. Who waits on the main thread can press Ctrl-C: there a wait is made of slices of 0.1 s.
+Times are seconds; None and math.inf are without limit, and what is below 0 is over. Who waits on the main thread can press Ctrl-C: there
+a wait is made of slices of 0.1 s.
 A pool that was not shut down is drained when the interpreter ends. In a task, a future's result() of the same pool may wait
 for ever, as with every executor; Group.wait() does not.
 
@@ -111,7 +112,7 @@ _FUNCTIONS = {  # what is called, and with what; a pointer to an opaque thing is
     "wp_shutdown_for": (c_int, c_void_p, c_uint32, c_uint64, c_void_p),
     "wp_destroy": (c_int, c_void_p),
     "wp_stats_get": (c_int, c_void_p, ctypes.POINTER(Stats)),
-    "wp_now": (c_uint64, c_void_p),
+    "wp_deadline_after": (c_uint64, c_void_p, c_uint64),
     "wp_should_stop": (c_int, c_void_p),
     "wp_stop_reason": (c_uint32, c_void_p),
     "wp_time_left": (c_uint64, c_void_p),
@@ -211,7 +212,12 @@ def _over(code):
 
 
 def _nanoseconds(seconds):
-    return FOREVER if seconds is None else min(max(int(seconds * 1e9), 0), FOREVER)
+    """What is below 0 is over; None, and what no clock reaches, is FOREVER."""
+    if seconds is None:
+        return FOREVER
+    if seconds != seconds:
+        raise ValueError("not a time: nan")
+    return min(int(min(max(seconds, 0), FOREVER) * 1e9), FOREVER)  # bounded first: an int of any size is no float
 
 
 def _on_main_thread():
@@ -370,7 +376,7 @@ class Pool(concurrent.futures.Executor):
     def submit_task(self, fn, args=(), kwargs=None, *, group=None, results=None, expires_in=None, label=None, timeout=None):
         """A task in full. It joins `group`, its record goes to `results`, it never starts later than `expires_in` seconds
         from now, and the submit waits for room for `timeout` seconds, then raises Full."""
-        deadline = 0 if expires_in is None else self._instant(expires_in)
+        deadline = self._instant(expires_in)
         task = _Task(fn, args, kwargs or {}, group, label and label.encode())
         number, key = id(task), id(task.future)
         asked = Task(_TASK_SIZE, _RUN, number, _END, task.label, results and results._handle, group and group._handle, None,
@@ -393,7 +399,7 @@ class Pool(concurrent.futures.Executor):
         return future
 
     def _instant(self, seconds) -> int:
-        return max(_lib.wp_now(self._handle) + int(seconds * 1e9), 1)
+        return 0 if seconds is None else _quick.wp_deadline_after(self._handle, _nanoseconds(seconds))
 
     def group(self, **options) -> Group:
         """A group of this pool's tasks; `options` as Group takes them."""
@@ -432,7 +438,7 @@ class Group:
         self.pool, self.parent = pool, parent
         self.first_error: BaseException | None = None  # that left one of its tasks
         options = GroupOptions.new(parent=parent and parent._handle, on_error=int(cancel_on_error), max_running=max_running,
-                                   deadline=0 if expires_in is None else pool._instant(expires_in))
+                                   deadline=pool._instant(expires_in))
         handle = c_void_p()
         _check(_lib.wp_group_create(pool._handle, options, handle))
         self._handle = handle.value

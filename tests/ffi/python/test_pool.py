@@ -251,6 +251,26 @@ class Deadlines(PoolTest):
         self.assertEqual((workerpool.time_left(), workerpool.should_stop(), workerpool.worker_index()), (None, False, None))
 
 
+    def test_beyond_the_clocks_end_is_never(self):
+        pool = self.pool(timers=True)
+        for seconds in (1e12, 2**64 / 1e9, float("inf"), 10**400):
+            for future in (pool.submit_task(workerpool.time_left, expires_in=seconds),
+                           pool.group(expires_in=seconds).submit(workerpool.time_left)):
+                left = future.result(LONG)
+                self.assertTrue(left is None or left > 1e10, (seconds, left))
+            self.assertTrue(pool.wait_idle(seconds))
+
+    def test_no_number_is_no_time(self):
+        pool, gate = self.busy(capacity=1)
+        pool.submit(int)
+        nan = float("nan")
+        for call in (lambda: pool.submit_task(int, expires_in=nan), lambda: pool.submit_task(int, timeout=nan),
+                     lambda: pool.group(expires_in=nan), lambda: pool.wait_idle(nan), lambda: pool.shutdown(timeout=nan)):
+            with self.assertRaisesRegex(ValueError, "not a time"):
+                call()
+        self.assertFalse(pool.wait_idle(float("-inf")))  # what is left of a time that is over
+
+
 class Endings(PoolTest):
     def test_discarded(self):
         pool, gate = self.busy()
