@@ -100,7 +100,7 @@ int bridge_drain(wp_results *results, bridge_record *records, size_t count, size
 
 /*
  * States of a waiter: its owner's (after new, and after each workerpoolRoom) and waiting (after bridge_when_room said WP_OK).
- * Transitions: bridge_when_room makes it wait; the library's notice, or a bridge_forget_room that says WP_OK, give it back.
+ * Transitions: bridge_when_room makes it wait; the library's notice gives it back, or a bridge_forget_room that came first.
  * Invariant: for each time that it waited there is one of those two, never both; only its owner frees it.
  */
 struct bridge_waiter {
@@ -136,9 +136,14 @@ int bridge_when_room(bridge_waiter *waiter)
     return wp_when_room(waiter->pool, &waiter->waiter);
 }
 
-int bridge_forget_room(bridge_waiter *waiter)
+/*
+ * To look without waiting would tell nothing: what has not returned yet may be the notice of an earlier wait, of this waiter or of one
+ * that lay in its place. To wait takes no time: a notice sends on a channel with room, and the caller is inside no callback of the pool.
+ */
+void bridge_forget_room(bridge_waiter *waiter)
 {
-    return wp_forget_room(waiter->pool, &waiter->waiter, 0);
+    int code = wp_forget_room(waiter->pool, &waiter->waiter, WP_FOREVER);
+    (void)code; /* whatever it says, Go looks whether there is word */
 }
 
 void bridge_waiter_free(bridge_waiter *waiter)

@@ -49,8 +49,11 @@ void bridge_waiter_free(bridge_waiter *waiter);
  */
 int bridge_when_room(bridge_waiter *waiter);
 
-/** WP_OK: workerpoolRoom() will not be called. Anything else: it was called, or is about to be. */
-int bridge_forget_room(bridge_waiter *waiter);
+/**
+ * Takes the waiter back, also after a fault of the library: from here on workerpoolRoom() has been called and has sent its word, or
+ * will not be called.
+ */
+void bridge_forget_room(bridge_waiter *waiter);
 
 /** `parent`: the group that it stands in, or NULL. */
 int bridge_group(wp_pool *pool, wp_group *parent, uint64_t deadline, uint32_t on_error, uint32_t max_running, wp_group **group);

@@ -42,7 +42,11 @@ func workerpoolEnd(id C.uintptr_t, fate C.uint32_t) {
 //export workerpoolRoom
 func workerpoolRoom(id C.uintptr_t, code C.int) {
 	waiters.get(uintptr(id)) <- code
+	afterRoom()
 }
+
+// Where a test holds the library between its word and the return of its call.
+var afterRoom = func() {}
 
 //export workerpoolStopped
 func workerpoolStopped(id C.uintptr_t) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"regexp"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -181,6 +182,52 @@ func TestWaitingForRoomBlocksNoThread(t *testing.T) {
 		t.Errorf("%d of %d ran; %v", ran, many, err)
 	}
 }
+
+// The library may still be in the call that let one submit in while the same goroutine waits again, in the same memory as a rule: that
+// call is over and done with, and the end of a context must not wait for what it seems to bring.
+func TestTheEndOfAContextIsNotTakenForLateBehindAnotherWait(t *testing.T) {
+	told, held := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	afterRoom = func() { once.Do(func() { close(told); <-held }) }
+	t.Cleanup(func() { afterRoom = func() {} }) // the pool is shut down by then
+	p := newPool(t, Workers(1), Capacity(1))
+	release := busy(t, p)
+	gate := make(chan struct{})
+	if err := p.Submit(func() { <-gate }); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	returned := make(chan error, 2)
+	go func() {
+		runtime.LockOSThread() // a thread of C is given the memory that it gave back last
+		returned <- p.Submit(func() {})
+		_, err := p.SubmitContext(ctx, func(context.Context) error { return nil })
+		returned <- err
+	}()
+	until(t, "it waits", isParked)
+	release()
+	<-told
+	wants(t, "the first submit", <-returned, nil)
+	until(t, "it waits again", isParked)
+	cancel()
+	time.Sleep(20 * time.Millisecond) // only for it to hear of that before the call returns; nothing is concluded from it
+	close(held)
+	select {
+	case err := <-returned: // though there is no room
+		wants(t, "the second submit", err, context.Canceled)
+	case <-soon(t).Done():
+		t.Error("the second submit waits for room, and its context has ended")
+	}
+	close(gate)
+}
+
+// isParked: whether a goroutine waits for room, and the library knows.
+func isParked() bool {
+	stacks := make([]byte, 1<<20)
+	return parked.Match(stacks[:runtime.Stack(stacks, true)])
+}
+
+var parked = regexp.MustCompile(`\[select.*\]:\n.*giveWhenRoom\(`)
 
 func TestWaitersAreToldOfTheEnd(t *testing.T) {
 	p := newPool(t, Workers(1), Capacity(1))

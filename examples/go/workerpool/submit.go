@@ -76,10 +76,12 @@ func (p *Pool) giveWhenRoom(ctx context.Context, task C.bridge_task) error {
 		select {
 		case code = <-told:
 		case <-ctx.Done():
-			if C.bridge_forget_room(waiter) == C.WP_OK {
+			C.bridge_forget_room(waiter)
+			select {
+			case code = <-told: // it was quicker
+			default:
 				return ctx.Err()
 			}
-			code = <-told // it is on its way
 		}
 		if code != C.WP_EFULL {
 			return failure(code)
