@@ -78,7 +78,10 @@ func main() {
 	}
 	err = group.Wait(ctx)
 	var panicked *workerpool.PanicError
-	fmt.Println("a panic is one task's failure:", errors.As(err, &panicked), panicked.Value)
+	if !errors.As(err, &panicked) {
+		log.Fatal(err)
+	}
+	fmt.Println("a panic is one task's failure:", panicked.Value)
 
 	// A context that has ended reaches the queue: the task never runs.
 	started := make(chan struct{})
