@@ -4,6 +4,7 @@
 The same program stands in C, C++, Go and Zig beside, and all print ../eight_things.expected. docs/languages.md shows them side by
 side: what stands here between [name] and [end] is copied there by scripts/check-languages.
 """
+import atexit
 import threading
 
 import workerpool
@@ -15,6 +16,7 @@ def must(what, is_so):
 
 
 started, gate = threading.Event(), threading.Event()
+atexit.register(gate.set)  # before the pool is drained: so what is not as it must be is told, and does not wait at the gate
 
 
 def hold():

@@ -172,6 +172,15 @@ class Process(unittest.TestCase):
         self.assertEqual((code, out), (0, "48 4\n"))
         self.assertNotIn("Traceback", err)
 
+    def test_the_eight_things_tell_what_is_not_so(self):
+        # The worker stands at the gate meanwhile.
+        code, out, err = self.python("""
+            import runpy
+            workerpool.Pool.try_submit = lambda *_: "not refused"
+            runpy.run_path(os.path.join(os.path.dirname(workerpool.__file__), "02_eight_things.py"))
+            """)
+        self.assertEqual((code, err), (1, "not so: the queue is full\n"))
+
 
 if __name__ == "__main__":
     unittest.main()
