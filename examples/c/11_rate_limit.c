@@ -16,6 +16,7 @@
 #include "workerpool.h"
 
 #define MS UINT64_C(1000000) /* nanoseconds */
+#define SECOND (1000 * MS)
 
 /* ---- the limiter ---- */
 
@@ -112,7 +113,7 @@ int main(void)
         if (code == WP_OK) {
             i++;
         } else if (code == WP_ETIMEDOUT) {
-            struct timespec time = {0, (long)wait_ns};
+            struct timespec time = {(time_t)(wait_ns / SECOND), (long)(wait_ns % SECOND)};
             nanosleep(&time, NULL); /* an event loop would set its timer */
         } else {
             check("wp_try_submit", code);
