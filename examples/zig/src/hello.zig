@@ -37,6 +37,7 @@ pub fn main() !void {
     // 2. Submit, with backpressure: behind one task that runs and four that are queued submit() would wait.
     var started: std.Thread.ResetEvent = .{};
     var gate: std.Thread.ResetEvent = .{};
+    errdefer gate.set(); // or the pool's end would wait for a task that waits for ever
     var first: workerpool.Job(hold) = .init(.{ &started, &gate });
     try pool.submit(&first, .{});
     started.wait();
@@ -60,6 +61,7 @@ pub fn main() !void {
     started.reset();
     const group = try workerpool.Group.init(pool, .{});
     defer group.deinit();
+    errdefer group.cancel() catch {};
     var told: workerpool.Job(untilStopped) = .init(.{&started});
     var never: workerpool.Job(square) = .init(.{5});
     try pool.submit(&told, .{ .group = group });
