@@ -60,13 +60,14 @@ impl<J: Job> Pool<J> {
         let is_timed = self.timer.watches(scoped.deadline());
         let _caller = is_timed.then(|| self.count_caller());
         let pushed = self.queue.push(job, detail);
-        match (&pushed, scoped.group()) {
-            (Err(_), Some(group)) => group.give_back(),
-            (Ok(_), _) if is_timed => {
+        if pushed.is_ok() {
+            // The group may be gone by now.
+            if is_timed {
                 faults::way_back();
                 self.timer.note(scoped.deadline());
             }
-            _ => {}
+        } else if let Some(group) = scoped.group() {
+            group.give_back();
         }
         pushed
     }
