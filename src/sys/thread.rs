@@ -103,7 +103,7 @@ extern "C" fn begin(start: *mut c_void) -> *mut c_void {
 }
 
 impl Seat {
-    /// Starts the thread, which calls `body(data, index)`. It takes no asynchronous signal but SIGPROF. The error is the
+    /// Starts the thread, which calls `body(data, index)`. It takes no asynchronous signal but SIGPROF and SIGABRT. The error is the
     /// system's number for why it did not start.
     ///
     /// # Safety
