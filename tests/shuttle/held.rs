@@ -60,7 +60,8 @@ fn is_let_go((wait, result): (Wait, Result<(), Error>), reason: Error) -> bool {
     result == Err(reason) || (wait != Wait::Forever && result == Err(Error::TimedOut))
 }
 
-/// As many tasks as there are workers wait for each other: each needs a worker of its own, whichever of them slept.
+/// As many tasks as there are workers wait for each other: each needs a worker of its own, whichever of them slept. Some come out of
+/// lanes; behind those nothing waits, for it would hold a place until all have met.
 pub fn play_meeting(scene: Scene) {
     let mut dice = Dice::new();
     let workers = 2 + dice.below(scene.workers - 1);
@@ -70,11 +71,17 @@ pub fn play_meeting(scene: Scene) {
         .map(|me| {
             let mut theirs = dice.fork();
             thread(&world, move |world| {
-                let (before, behind) = (theirs.below(3), theirs.below(3));
+                let serial =
+                    Wish { above: None, limit: Some(1), on_failure: OnFailure::GoOn, deadline: NO_DEADLINE };
+                let group = theirs.one_in(2).then(|| make(world, serial));
+                let (before, behind) = (theirs.below(3), if group.is_none() { theirs.below(3) } else { 0 });
                 let mut player = Player::new(world, theirs, Some(me as usize));
                 for task in 0..=before + behind {
                     let action = if task == before { Action::Meet(workers) } else { Action::Nothing };
-                    assert_eq!(player.submit_so(None, action, Wait::Forever), Ok(()));
+                    assert_eq!(player.submit_so(group, action, Wait::Forever), Ok(()));
+                }
+                if let Some(group) = group {
+                    group.release();
                 }
             })
         })
