@@ -8,7 +8,7 @@
 use super::queue::{Duty, Queue};
 use super::{Error, Job, parker::Parker};
 use crate::faults;
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Wake};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Wake, this_thread};
 
 /// One worker's record, on cache lines of its own.
 #[repr(align(128))]
@@ -23,6 +23,22 @@ pub(super) struct Worker {
     pub failed: AtomicU64,
     /// A task that is counted in these has yet to leave its group.
     pub is_leaving: AtomicBool,
+}
+
+/// A thread that may be inside a callback on this worker's behalf, until dropped; also by a panic, for the number may come again.
+pub(super) struct Inside<'a>(&'a AtomicU64);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Worker {
+    pub fn enter(&self) -> Inside<'_> {
+        self.thread.store(this_thread(), Ordering::Relaxed);
+        Inside(&self.thread)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -171,10 +187,11 @@ impl Crew {
         self.changed.notify_all();
     }
 
-    /// A worker's last act.
-    pub fn leave(&self) {
+    /// A worker's last act, unless it is the last of a pool with a fault, which is never freed: then this is true.
+    pub fn leave(&self, has_failed: impl FnOnce() -> bool) -> bool {
         let mut state = self.lock();
         state.live -= 1;
         self.changed.notify_all();
+        state.live == 0 && has_failed()
     }
 }

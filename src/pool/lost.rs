@@ -7,7 +7,7 @@
 //!
 //! - L1: a task is in somebody's hand from its take until its end was told. A panic meanwhile loses it, once.
 //! - L2: after a fault, what is queued is run by the workers that are left. When none is, or they may not (a halt), it is lost by who
-//!   notices: the last worker that ends by a fault, the discarder, who steps a manual pool.
+//!   notices: the last worker that leaves, by a fault or after one, the discarder, who steps a manual pool.
 
 #![forbid(unsafe_code)]
 
@@ -60,8 +60,16 @@ impl<J: Job> Pool<J> {
     /// not believe that all is well.
     pub fn fail_worker(&self) {
         self.note_fault();
-        self.crew.leave();
+        self.leave_crew();
         self.fail();
+    }
+
+    /// Of several workers, after a fault of one, the last leaves what waits in lanes for the end of a task that was lost.
+    pub(super) fn leave_crew(&self) {
+        // Under the crew's lock, so that either this thread or who meets the fault sees the other.
+        if self.crew.leave(|| self.has_failed()) {
+            self.lose_queued();
+        }
     }
 
     /// The queue is closed first: nothing is accepted any more once somebody was told of the fault.

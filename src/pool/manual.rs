@@ -24,9 +24,9 @@
 
 #![forbid(unsafe_code)]
 
+use super::lost::InHand;
 use super::queue::{Duty, Pushed, Taken, Taker};
 use super::{Error, Job, Pool, Wait};
-use crate::sync::{Ordering, this_thread};
 
 /// The seat's index among the workers.
 const SEAT: u32 = 0;
@@ -36,7 +36,7 @@ impl<J: Job> Pool<J> {
     /// the way ends without counting. Returns whether anything was there.
     pub fn step(&self, max: u64, ran: &mut u64) -> Result<bool, Error> {
         self.take_seat()?;
-        let was_there = self.step_seated(max, ran, || ());
+        let was_there = self.step_seated(max, ran, || true);
         self.leave_seat();
         Ok(was_there)
     }
@@ -60,32 +60,35 @@ impl<J: Job> Pool<J> {
         self.crew.changed.notify_all();
     }
 
-    /// As [`Pool::step`], by who has the seat. `taken` is called with each task, before anything else comes of it.
-    fn step_seated(&self, max: u64, ran: &mut u64, mut taken: impl FnMut()) -> bool {
+    /// As [`Pool::step`], by who has the seat. `taken` is called when a task was taken, before anything else comes of it, and says whether
+    /// another may follow.
+    fn step_seated(&self, max: u64, ran: &mut u64, mut taken: impl FnMut() -> bool) -> bool {
         let worker = &self.crew.workers[SEAT as usize];
-        worker.thread.store(this_thread(), Ordering::Relaxed);
+        let _inside = worker.enter();
         let mut detail = None;
         let mut was_there = false;
-        while *ran < max {
+        let mut goes_on = true;
+        while goes_on && *ran < max {
             match self.queue.take(Taker::Worker(Duty::None), &mut detail) {
                 Taken::Task(task) => {
                     was_there = true;
-                    taken();
+                    let hand = InHand::new(&task.job, detail.as_ref());
+                    goes_on = taken();
                     if task.owes.any() {
                         self.pay(task.owes);
                     }
+                    hand.let_go();
                     *ran += u64::from(self.perform(SEAT, worker, &task.job, &mut detail));
                 }
                 Taken::Empty(_) | Taken::Drained => break,
             }
         }
-        worker.thread.store(0, Ordering::Relaxed);
         was_there
     }
 
     /// Runs everything that is queued, and what that submits, by who has the seat.
     pub(super) fn step_all(&self) {
-        self.step_seated(u64::MAX, &mut 0, || ());
+        self.step_seated(u64::MAX, &mut 0, || true);
     }
 
     /// Steps, so many tasks at once, until a wait is over. What is open then, though nothing was there to step, is in another thread's hands,
@@ -114,9 +117,11 @@ impl<J: Job> Pool<J> {
             let mut pushed = Err(Error::Full);
             self.take_seat()?;
             self.step_seated(1, &mut 0, || {
-                if is_hurried && pushed == Err(Error::Full) {
+                if is_hurried {
                     pushed = self.push(job, detail);
                 }
+                // What was pushed is not run by its own submit.
+                pushed == Err(Error::Full)
             });
             self.leave_seat();
             if pushed == Err(Error::Full) {

@@ -152,7 +152,7 @@ impl<J: Job> Pool<J> {
 
     /// The announced worker does not come.
     pub fn unexpect_worker(&self) {
-        self.crew.leave();
+        self.leave_crew();
     }
 
     /// Accepts a task, or refuses it and has touched nothing (law L3). `detail` is given exactly when the job is detailed.

@@ -19,7 +19,8 @@
 //! - ask: somebody finds no room, and sets `WANTED` in the same step.
 //! - tell: a take found `WANTED`, or a place came back otherwise, or the queue was closed. While there is room (or the queue is closed)
 //!   the teller rings the bell, and tells the first waiter, then the next. If there is none it asks.
-//! - inside a notice nobody is told by the same thread, which looks again when the notice has returned. So notices don't nest.
+//! - inside a notice nobody is told by the same thread, which looks again when the notice has returned. So notices don't nest. Until then the
+//!   next take on another thread is asked.
 //! - hand over: a teller that has told `TURN` waiters asks though there is room, and leaves the rest to the next take, if there is a
 //!   task to take. So no worker is kept from its own task by waiters that come back again and again.
 //! - forget: waiting → free, or the caller waits until the notice that is being called has returned.
@@ -142,6 +143,9 @@ impl Drop for Linked<'_> {
         let mut state = self.notify.state.lock();
         // SAFETY: linked by who made this.
         unsafe { state.tellers.unlink(self.teller) };
+        if state.forgetters > 0 {
+            self.notify.told.notify_all();
+        }
         self.notify.telling.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -228,7 +232,9 @@ impl Notify {
         theirs.owner.store(self.name(), Ordering::Relaxed);
         // SAFETY: free until now, and the caller's promise.
         unsafe { state.waiters.link(waiter) };
-        if (queue.has_room() || queue.ask_for_word().has_room) && !state.is_telling(this_thread()) {
+        if state.is_telling(this_thread()) {
+            queue.ask_for_word();
+        } else if queue.has_room() || queue.ask_for_word().has_room {
             self.tell_from(state, queue, Some(waiter));
         }
         Ok(())
@@ -240,7 +246,12 @@ impl Notify {
         if state.has_lowered_bell() && (queue.has_room() || queue.ask_for_word().has_room) {
             state.ring();
         }
-        if !state.waiters.is_empty() && !state.is_telling(this_thread()) {
+        if state.waiters.is_empty() {
+            return;
+        }
+        if state.is_telling(this_thread()) {
+            queue.ask_for_word();
+        } else {
             self.tell_from(state, queue, None);
         }
     }

@@ -181,11 +181,11 @@ impl<J: Job> Room<J> {
                 waiter.state.set(State::Alone);
                 is_at_door = line.has_first(&waiter);
                 drop(line);
-                patience = if is_at_door && !was_at_door {
-                    PATIENCE_FIRST
-                } else {
-                    (patience * 2).min(PATIENCE_LAST)
-                };
+                if is_at_door && !was_at_door {
+                    patience = PATIENCE_FIRST;
+                } else if !is_woken {
+                    patience = (patience * 2).min(PATIENCE_LAST);
+                }
                 // One behind the first is woken by a close, or by the cancel of a group, perhaps another's: it must overtake nobody.
                 shall_try = is_at_door || is_woken && (queue.is_closed() || is_refused());
             }

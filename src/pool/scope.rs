@@ -187,7 +187,9 @@ impl<J: Job> Pool<J> {
 
     fn end_claimed(&self, fate: Fate, claimed: &Claimed<J>) {
         if claimed.is_place_back {
+            let hand = InHand::new(&claimed.job, Some(&claimed.detail));
             self.pay_for_place();
+            hand.let_go();
         }
         self.end_unrun(fate, &claimed.job, Some(&claimed.detail));
     }
@@ -279,7 +281,9 @@ impl<J: Job> Pool<J> {
                 None if group.is_empty() => break,
                 None => return Err(Error::Deadlock),
             };
+            let hand = InHand::new(&job, Some(&detail));
             self.pay_for_place();
+            hand.let_go();
             self.perform_scoped(me, &job, &detail, false);
         }
         Ok(())

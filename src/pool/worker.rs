@@ -8,22 +8,22 @@ use super::lost::InHand;
 use super::queue::{Duty, Seen, Taken, Taker};
 use super::{Fate, Job, Outcome, Pool, ThreadHooks};
 use crate::faults::{self, Stage};
-use crate::sync::{Ordering, spin_loop, this_thread};
+use crate::sync::{Ordering, spin_loop};
 use crate::sys::clock;
 
 impl<J: Job> Pool<J> {
     /// The whole life of the worker `me`. Called once for each worker, each on a thread of its own.
     pub fn work(&self, me: u32, hooks: &impl ThreadHooks) {
         let worker = &self.crew.workers[me as usize];
-        worker.thread.store(this_thread(), Ordering::Relaxed);
+        let inside = worker.enter();
         hooks.started(me);
         let mut detail = None;
         while let Some(job) = self.next_task(me, &mut detail) {
             let _ = self.perform(me, worker, &job, &mut detail);
         }
         hooks.stopping(me);
-        worker.thread.store(0, Ordering::Relaxed);
-        self.crew.leave();
+        drop(inside);
+        self.leave_crew();
     }
 
     /// The next task, when there is one, and its detail; `None` when there will be none.

@@ -312,6 +312,33 @@ static void a_submit_gets_on_beside_those_who_take_each_place(void) {
     }
 }
 
+static wp_group *cancelled;
+
+static int must_not_start(wp_context *context, void *arg);
+
+/* Leaves its own place to a task that is gone when it is come to. */
+static void submit_and_cancel(void *pool) {
+    wp_task task = WP_TASK_INIT;
+    task.run = must_not_start;
+    task.group = cancelled;
+    CHECK_EQ(WP_OK, wp_submit_task(pool, &task, 0));
+    CHECK_EQ(WP_OK, wp_group_cancel(cancelled));
+}
+
+static void a_submit_that_steps_does_not_run_its_own_task(void) {
+    wp_pool *pool = manual_pool(1);
+    CHECK_EQ(WP_OK, wp_group_create(pool, NULL, &cancelled));
+    CHECK_EQ(WP_OK, wp_submit(pool, submit_and_cancel, pool));
+    stepper = pthread_self();
+    ran_so_far = 0;
+    CHECK_EQ(WP_OK, wp_submit(pool, note, NULL));
+    CHECK_EQ(0, ran_so_far);
+    CHECK_EQ(WP_OK, wp_run(pool, 1, NULL));
+    CHECK_EQ(1, ran_so_far);
+    CHECK_EQ(WP_OK, wp_group_release(cancelled));
+    CHECK_EQ(WP_OK, wp_destroy(pool));
+}
+
 static void end_at_the_gate(const wp_outcome *outcome, void *arg) {
     CHECK_EQ(WP_FATE_CANCELLED, outcome->fate);
     gate_task(arg);
@@ -496,6 +523,7 @@ int main(void) {
     CASE(a_cancel_discards);
     CASE(nothing_waits_inside_a_task);
     CASE(a_submit_gets_on_beside_those_who_take_each_place);
+    CASE(a_submit_that_steps_does_not_run_its_own_task);
     CASE(what_another_thread_steps_cannot_be_waited_for);
     CASE(what_another_thread_ends_cannot_be_waited_for);
     CASE(results_that_wait_for_their_reader_are_not_waited_for);

@@ -474,6 +474,36 @@ static void on_the_last_worker_of_a_limited_group(void) {
     nothing_is_owed();
 }
 
+/* The same on one of two workers: the other leaves in good order, with nothing that it may run. */
+static void beside_a_worker_that_leaves(void) {
+    wp_group_options options = WP_GROUP_OPTIONS_INIT;
+    wp_group *group = NULL;
+    struct waiter idle;
+    set_scene(0);
+    gate_shut(&scene.gate, scene.pool, WORKERS);
+    options.max_running = 1;
+    CHECK_EQ(WP_OK, wp_group_create(scene.pool, &options, &group));
+    for (uint64_t i = 0; i < CAPACITY; i++) {
+        wp_task task = recorded(i);
+        task.group = group;
+        CHECK_EQ(WP_OK, wp_submit_task(scene.pool, &task, 0));
+    }
+    begin(&idle, wait_for_idle);
+    scene.has_plan = true;
+    scene.plan = RAN;
+    check_post(&scene.gate.open);
+    ends_with(WP_EPANIC, &idle);
+    check_post(&scene.gate.open);
+    for (uint64_t i = 0; i < CAPACITY; i++) {
+        CHECK_EQ(WP_FATE_LOST, next_record().fate);
+    }
+    CHECK_EQ(WP_OK, wp_group_release(group));
+    CHECK_EQ(1, atomic_load(&scene.runs));
+    CHECK_EQ(0, atomic_load(&scene.ends));
+    the_pool_is_lost(0);
+    nothing_is_owed();
+}
+
 static int wait_inside(wp_context *context, void *arg) {
     wp_group *group = arg;
     (void)context;
@@ -713,6 +743,7 @@ int main(void) {
     QUIETLY(in_the_midst_of_ordered_records);
     QUIETLY(on_the_last_worker);
     QUIETLY(on_the_last_worker_of_a_limited_group);
+    QUIETLY(beside_a_worker_that_leaves);
     QUIETLY(in_a_wait_that_runs_tasks);
     QUIETLY(where_tasks_are_discarded);
     QUIETLY(in_a_join);

@@ -160,8 +160,10 @@ static void m_tell_room(void) {
     if (model.has_bell && !model.is_rung && m_room_or_word()) {
         model.is_rung = true;
     }
-    /* Inside a notice who called that looks again. */
-    if (model.waiting > 0 && model.telling == 0) {
+    /* Inside a notice who called that looks again; the next take is asked for word all the same. */
+    if (model.waiting > 0 && model.telling > 0) {
+        model.is_wanted = true;
+    } else if (model.waiting > 0) {
         m_tell_from(NULL);
     }
 }
@@ -195,7 +197,9 @@ static int m_when_room(wp_pool *pool, wp_waiter *waiter) {
         return WP_ECLOSED;
     }
     model.waiters[model.waiting++] = waiter;
-    if (m_room_or_word() && model.telling == 0) {
+    if (model.telling > 0) {
+        model.is_wanted = true;
+    } else if (m_room_or_word()) {
         m_tell_from(waiter);
     }
     return WP_OK;

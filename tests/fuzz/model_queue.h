@@ -285,7 +285,8 @@ static int m_push(const struct m_task *task);
 /* The caller is inside no callback. Whoever is hurried pushes as soon as a task was taken: `code` says so, WP_EFULL before. */
 static void m_step_for(uint64_t max, uint64_t *ran, const struct m_task *hurried, int *code) {
     model.is_stepped = true;
-    while (*ran < max && !model.is_halted) {
+    bool goes_on = true;
+    while (goes_on && *ran < max && !model.is_halted) {
         struct m_task task;
         task.is_there = true;
         bool is_lanes_turn = false;
@@ -297,6 +298,7 @@ static void m_step_for(uint64_t max, uint64_t *ran, const struct m_task *hurried
         }
         if (hurried != NULL && *code == WP_EFULL) {
             *code = m_push(hurried);
+            goes_on = *code == WP_EFULL;
         }
         m_pay();
         if (task.is_there) {
