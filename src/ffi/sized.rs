@@ -20,7 +20,7 @@ pub unsafe trait Sized: Copy {}
 
 fn check(struct_size: usize) -> Result<(), Error> {
     match struct_size {
-        8..=MAX if struct_size % 8 == 0 => Ok(()),
+        8..=MAX if struct_size.is_multiple_of(8) => Ok(()),
         _ => Err(Error::Invalid),
     }
 }
