@@ -493,6 +493,7 @@ static void beside_a_worker_that_leaves(void) {
     scene.plan = RAN;
     check_post(&scene.gate.open);
     ends_with(WP_EPANIC, &idle);
+    AWAIT(check_threads() == 1 + WORKERS + WORKERS - 1);
     check_post(&scene.gate.open);
     for (uint64_t i = 0; i < CAPACITY; i++) {
         CHECK_EQ(WP_FATE_LOST, next_record().fate);
