@@ -210,7 +210,7 @@ func TestTheEndOfAContextIsNotTakenForLateBehindAnotherWait(t *testing.T) {
 	wants(t, "the first submit", <-returned, nil)
 	until(t, "it waits again", isParked)
 	cancel()
-	time.Sleep(20 * time.Millisecond) // only for it to hear of that before the call returns; nothing is concluded from it
+	until(t, "it has heard of that", func() bool { return !isParked() })
 	close(held)
 	select {
 	case err := <-returned: // though there is no room
