@@ -265,7 +265,8 @@
 #define WP_WORKERS_BY_PROCESSORS 2
 
 /**
- * `wp_stats.workers_reason`: one worker for each processor that the affinity of the thread that makes the pool, or the process's cpuset, leaves it.
+ * `wp_stats.workers_reason`: one worker for each processor that the affinity of the thread that makes the pool, or the process's cpuset,
+ * leaves it.
  */
 #define WP_WORKERS_BY_AFFINITY 3
 
@@ -707,9 +708,10 @@ typedef struct wp_group_options {
     uint32_t on_error;
     /**
      * How many of the group's tasks may run at once; 1 makes it a serial queue, in the order of the submits (limited groups inside it
-     * take turns with it). 0: no limit. At most WP_WORKERS_MAX. The others wait in the queue: they hold places there, so the pool's capacity stays true, but no worker,
-     * and no task of others waits behind them. Such groups are served in turn with each other, one task each, and with the rest of
-     * the queue; those inside another limited group likewise, when that has room for one of them. A task of a limited group costs more than another, and so do all submits while such a task waits.
+     * take turns with it). 0: no limit. At most WP_WORKERS_MAX. The others wait in the queue: they hold places there, so the pool's
+     * capacity stays true, but no worker, and no task of others waits behind them. Such groups are served in turn with each other, one
+     * task each, and with the rest of the queue; those inside another limited group likewise, when that has room for one of them. A task
+     * of a limited group costs more than another, and so do all submits while such a task waits.
      */
     uint32_t max_running;
 } wp_group_options;
@@ -1187,7 +1189,8 @@ int wp_shutdown(struct wp_pool *pool);
  * is called with WP_FATE_DISCARDED on the calling thread, whatever the timeout: nothing accepted goes without its `end`. First in, first
  * out; the tasks of limited groups afterwards, each group's in that order. (Of several that cancel at once one discards, and the others
  * only wait; a task inside wp_group_wait() may find some first.) No task starts any more, but what a worker has just taken counts as
- * started, even if the `notify` of a waiter is called before it. Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
+ * started, even if the `notify` of a waiter is called before it. Running tasks always run to their end. A second shutdown may harden the
+ * first (drain, then cancel), never soften it.
  * `timeout_ns`: nanoseconds to wait for the end; 0 only begins (or looks), WP_FOREVER has no limit.
  * `report`: NULL, or a wp_shutdown_report with its `struct_size` set; filled on WP_OK and WP_ETIMEDOUT.
  *

@@ -60,7 +60,8 @@ pub unsafe extern "C" fn wp_shutdown(pool: *mut wp_pool) -> c_int {
 /// is called with WP_FATE_DISCARDED on the calling thread, whatever the timeout: nothing accepted goes without its `end`. First in, first
 /// out; the tasks of limited groups afterwards, each group's in that order. (Of several that cancel at once one discards, and the others
 /// only wait; a task inside wp_group_wait() may find some first.) No task starts any more, but what a worker has just taken counts as
-/// started, even if the `notify` of a waiter is called before it. Running tasks always run to their end. A second shutdown may harden the first (drain, then cancel), never soften it.
+/// started, even if the `notify` of a waiter is called before it. Running tasks always run to their end. A second shutdown may harden the
+/// first (drain, then cancel), never soften it.
 /// `timeout_ns`: nanoseconds to wait for the end; 0 only begins (or looks), WP_FOREVER has no limit.
 /// `report`: NULL, or a wp_shutdown_report with its `struct_size` set; filled on WP_OK and WP_ETIMEDOUT.
 ///

@@ -47,9 +47,10 @@ pub struct wp_group_options {
     /// WP_EINVAL.
     pub on_error: u32,
     /// How many of the group's tasks may run at once; 1 makes it a serial queue, in the order of the submits (limited groups inside it
-    /// take turns with it). 0: no limit. At most WP_WORKERS_MAX. The others wait in the queue: they hold places there, so the pool's capacity stays true, but no worker,
-    /// and no task of others waits behind them. Such groups are served in turn with each other, one task each, and with the rest of
-    /// the queue; those inside another limited group likewise, when that has room for one of them. A task of a limited group costs more than another, and so do all submits while such a task waits.
+    /// take turns with it). 0: no limit. At most WP_WORKERS_MAX. The others wait in the queue: they hold places there, so the pool's
+    /// capacity stays true, but no worker, and no task of others waits behind them. Such groups are served in turn with each other, one
+    /// task each, and with the rest of the queue; those inside another limited group likewise, when that has room for one of them. A task
+    /// of a limited group costs more than another, and so do all submits while such a task waits.
     pub max_running: u32,
 }
 

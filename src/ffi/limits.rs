@@ -39,7 +39,8 @@ pub const WP_RESULTS_ORDERED: u32 = 2;
 pub const WP_WORKERS_BY_OPTION: u32 = 1;
 /// `wp_stats.workers_reason`: one worker for each processor of the system.
 pub const WP_WORKERS_BY_PROCESSORS: u32 = 2;
-/// `wp_stats.workers_reason`: one worker for each processor that the affinity of the thread that makes the pool, or the process's cpuset, leaves it.
+/// `wp_stats.workers_reason`: one worker for each processor that the affinity of the thread that makes the pool, or the process's cpuset,
+/// leaves it.
 pub const WP_WORKERS_BY_AFFINITY: u32 = 3;
 /// `wp_stats.workers_reason`: what the quota of the process's control groups (a container's CPU limit) allows, rounded down, at
 /// least 1.

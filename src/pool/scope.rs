@@ -187,19 +187,19 @@ impl<J: Job> Pool<J> {
 
     fn end_claimed(&self, fate: Fate, claimed: &Claimed<J>) {
         if claimed.is_place_back {
-            let hand = InHand::new(&claimed.job, Some(&claimed.detail));
-            self.pay_for_place();
-            hand.let_go();
+            self.pay_for_place(&claimed.job, &claimed.detail);
         }
         self.end_unrun(fate, &claimed.job, Some(&claimed.detail));
     }
 
-    /// A place has come back otherwise than by a take.
-    fn pay_for_place(&self) {
+    /// The place of this task, which the caller has, came back otherwise than by a take.
+    fn pay_for_place(&self, job: &J, detail: &J::Detail) {
+        let hand = InHand::new(job, Some(detail));
         let owes = self.queue.owes_for_place();
         if owes.any() {
             self.pay(owes);
         }
+        hand.let_go();
     }
 
     /// Ends every queued task whose deadline has passed. Returns the earliest of the others, and how long it looked for them: without what
@@ -281,9 +281,7 @@ impl<J: Job> Pool<J> {
                 None if group.is_empty() => break,
                 None => return Err(Error::Deadlock),
             };
-            let hand = InHand::new(&job, Some(&detail));
-            self.pay_for_place();
-            hand.let_go();
+            self.pay_for_place(&job, &detail);
             self.perform_scoped(me, &job, &detail, false);
         }
         Ok(())

@@ -186,12 +186,16 @@ static void a_place_that_is_left_is_told_of_again(void) {
 
 static atomic_uint depth, deepest;
 
-static void come_back_twice(void *arg) {
-    struct told *told = arg;
+static void go_deeper(void) {
     unsigned now = atomic_fetch_add(&depth, 1) + 1;
     if (now > atomic_load(&deepest)) {
         atomic_store(&deepest, now);
     }
+}
+
+static void come_back_twice(void *arg) {
+    struct told *told = arg;
+    go_deeper();
     if (atomic_fetch_add(&told->times, 1) < 2) {
         ROW(WP_OK, wp_when_room(told->pool, &told->waiter));
     }
@@ -221,19 +225,10 @@ static void notices_do_not_nest(void) {
 
 static wp_group *to_cancel;
 
-static int do_nothing_task(wp_context *context, void *arg) {
-    (void)context;
-    (void)arg;
-    return 0;
-}
-
 /* Makes room on this very thread, for itself, inside its own notice. */
 static void make_room_and_come_back(void *arg) {
     struct told *told = arg;
-    unsigned now = atomic_fetch_add(&depth, 1) + 1;
-    if (now > atomic_load(&deepest)) {
-        atomic_store(&deepest, now);
-    }
+    go_deeper();
     if (atomic_fetch_add(&told->times, 1) == 0) {
         while (wp_try_submit(told->pool, check_nothing, NULL) == WP_OK) {
         }

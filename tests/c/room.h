@@ -47,4 +47,10 @@ static UNUSED wp_pool *check_manual_pool(uint32_t capacity) {
     return pool;
 }
 
+static UNUSED int do_nothing_task(wp_context *context, void *arg) {
+    (void)context;
+    (void)arg;
+    return 0;
+}
+
 #endif

@@ -60,12 +60,6 @@ static void it_is_closed_with_the_pool_not_with_its_memory(void) {
     ROW(WP_OK, wp_group_release(group));
 }
 
-static int do_nothing_task(wp_context *context, void *arg) {
-    (void)context;
-    (void)arg;
-    return 0;
-}
-
 static void a_batch_that_is_refused_in_part_counts_too(void) {
     wp_pool *pool = check_manual_pool(2);
     wp_task task = WP_TASK_INIT;

@@ -444,15 +444,10 @@ static void on_the_last_worker(void) {
     nothing_is_owed();
 }
 
-/* The same, with tasks that wait for their turn in a limited group. */
-static void on_the_last_worker_of_a_limited_group(void) {
+/* A full queue of recorded tasks, of which only one may run at once. */
+static wp_group *fill_a_serial_group(void) {
     wp_group_options options = WP_GROUP_OPTIONS_INIT;
     wp_group *group = NULL;
-    struct waiter idle;
-    set_scene(0);
-    CHECK_EQ(WP_OK, wp_destroy(scene.pool));
-    scene.pool = check_pool(1, CAPACITY);
-    gate_shut(&scene.gate, scene.pool, 1);
     options.max_running = 1;
     CHECK_EQ(WP_OK, wp_group_create(scene.pool, &options, &group));
     for (uint64_t i = 0; i < CAPACITY; i++) {
@@ -460,6 +455,17 @@ static void on_the_last_worker_of_a_limited_group(void) {
         task.group = group;
         CHECK_EQ(WP_OK, wp_submit_task(scene.pool, &task, 0));
     }
+    return group;
+}
+
+/* The same, with tasks that wait for their turn in a limited group. */
+static void on_the_last_worker_of_a_limited_group(void) {
+    struct waiter idle;
+    set_scene(0);
+    CHECK_EQ(WP_OK, wp_destroy(scene.pool));
+    scene.pool = check_pool(1, CAPACITY);
+    gate_shut(&scene.gate, scene.pool, 1);
+    wp_group *group = fill_a_serial_group();
     begin(&idle, wait_for_idle);
     plant(COUNT, 0);
     check_post(&scene.gate.open);
@@ -476,18 +482,10 @@ static void on_the_last_worker_of_a_limited_group(void) {
 
 /* The same on one of two workers: the other leaves in good order, with nothing that it may run. */
 static void beside_a_worker_that_leaves(void) {
-    wp_group_options options = WP_GROUP_OPTIONS_INIT;
-    wp_group *group = NULL;
     struct waiter idle;
     set_scene(0);
     gate_shut(&scene.gate, scene.pool, WORKERS);
-    options.max_running = 1;
-    CHECK_EQ(WP_OK, wp_group_create(scene.pool, &options, &group));
-    for (uint64_t i = 0; i < CAPACITY; i++) {
-        wp_task task = recorded(i);
-        task.group = group;
-        CHECK_EQ(WP_OK, wp_submit_task(scene.pool, &task, 0));
-    }
+    wp_group *group = fill_a_serial_group();
     begin(&idle, wait_for_idle);
     scene.has_plan = true;
     scene.plan = RAN;
